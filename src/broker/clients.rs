@@ -1,0 +1,167 @@
+//! The sessions and connections of one shard, with all that sending to them takes.
+//!
+//! Owns what handlers change while they read the topic tables: the two are separate so that a fan-out can walk a
+//! subscriber list and fill send queues at the same time. Must never know filters or routes.
+
+use foldhash::fast::FixedState;
+use ringmq_protocol::{PacketId, PacketType, Reason, Version, encode_ack};
+
+use crate::connection::{Connection, Stage};
+use crate::counters::Counters;
+use crate::deadlines::Deadlines;
+use crate::limits::Limits;
+use crate::message::Meter;
+use crate::outbox::Outbox;
+use crate::session::Session;
+use crate::sessions::Sessions;
+use crate::slab::{Slab, SlotId};
+use crate::time::Time;
+use crate::topics::Fingerprint;
+use crate::trays::{Order, Trays};
+
+/// What a deadline is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Timer {
+    /// A CONNECT or a sign of life is due.
+    Connection(SlotId),
+    /// A connection has been above its send queue maximum for the whole grace.
+    SlowConsumer(SlotId),
+    /// A session without a connection ends.
+    SessionEnd(SlotId),
+    /// A delayed will is due.
+    Will(SlotId),
+    /// Retained messages expire.
+    RetainedExpiry,
+    /// A round of `$SYS` topics is due.
+    Sys,
+}
+
+/// Sessions, connections and what sending needs.
+#[derive(Debug)]
+pub(crate) struct Clients {
+    pub(crate) connections: Slab<Connection>,
+    pub(crate) sessions: Sessions,
+    pub(crate) deadlines: Deadlines<Timer>,
+    pub(crate) trays: Trays,
+    pub(crate) counters: Counters,
+    pub(crate) meter: Meter,
+    pub(crate) limits: Limits,
+    pub(crate) now: Time,
+    /// Bytes kept of packets that have begun and not ended.
+    pub(crate) partial_bytes: usize,
+    /// Bytes of all wills.
+    pub(crate) will_bytes: usize,
+    hasher: FixedState,
+    /// Emptied send buffers, so that an idle connection holds none and a busy one allocates none.
+    spares: Vec<Vec<u8>>,
+}
+
+/// How many emptied send buffers are kept, and how large one may be to be worth keeping.
+const SPARES_MAX: usize = 256;
+const SPARE_BYTES_MAX: usize = 64 << 10;
+
+impl Clients {
+    pub(crate) fn new(hasher: FixedState, trays: Trays, limits: Limits) -> Clients {
+        Clients {
+            connections: Slab::default(),
+            sessions: Sessions::new(hasher.clone()),
+            deadlines: Deadlines::new(),
+            trays,
+            counters: Counters::default(),
+            meter: Meter::default(),
+            limits,
+            now: Time::ZERO,
+            partial_bytes: 0,
+            will_bytes: 0,
+            hasher,
+            spares: Vec::new(),
+        }
+    }
+
+    /// Fingerprint of a topic.
+    pub(crate) fn fingerprint(&self, topic: &str) -> Fingerprint {
+        Fingerprint::of(topic, &self.hasher)
+    }
+
+    /// The session that a connection is on.
+    pub(crate) fn session_of(&mut self, connection: SlotId) -> Option<(SlotId, &mut Session)> {
+        let id = self.connections.get(connection)?.session?;
+        Some((id, self.sessions.get_mut(id)?))
+    }
+
+    /// Writes to a connection through `encode` and notes that it has bytes to send.
+    pub(crate) fn write(&mut self, id: SlotId, encode: impl FnOnce(&mut Vec<u8>, Version)) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        Clients::provide_buffer(&mut self.spares, &mut connection.outbox);
+        encode(connection.outbox.bytes(), connection.agreed.version);
+        self.wrote(id);
+    }
+
+    /// Writes an acknowledgement without properties.
+    pub(crate) fn write_ack(&mut self, id: SlotId, kind: PacketType, packet_id: PacketId, reason: Reason) {
+        self.write(id, |out, version| encode_ack(kind, version, packet_id, reason, out));
+    }
+
+    /// An empty buffer for `outbox` if it has none.
+    pub(crate) fn provide_buffer(spares: &mut Vec<Vec<u8>>, outbox: &mut Outbox) {
+        if outbox.needs_buffer() {
+            outbox.reuse(spares.pop().unwrap_or_default());
+        }
+    }
+
+    /// The connection `id` and the spare buffers, borrowed side by side.
+    pub(crate) fn connection_and_spares(&mut self, id: SlotId) -> Option<(&mut Connection, &mut Vec<Vec<u8>>)> {
+        Some((self.connections.get_mut(id)?, &mut self.spares))
+    }
+
+    /// Bytes were added to the outbox of `id`: it goes into the tray, and what it holds is bounded.
+    pub(crate) fn wrote(&mut self, id: SlotId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if !connection.flow.in_tray && !connection.flow.stalled {
+            connection.flow.in_tray = true;
+            self.trays.sends.push(id);
+        }
+        if connection.outbox.len_bytes() > self.limits.send_queue_bytes_max && connection.stage == Stage::Connected {
+            self.overflow(id);
+        }
+    }
+
+    /// More waits for a client than may wait: it is not read from until this drains, and has a grace to drain it.
+    fn overflow(&mut self, id: SlotId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if !connection.flow.paused {
+            connection.flow.paused = true;
+            self.trays.orders.push(Order::Pause(id));
+        }
+        if connection.flow.over_since.is_none() {
+            connection.flow.over_since = Some(self.now);
+            if self.limits.slow_consumer_grace_ms > 0 {
+                let at = self.now.plus_ms(self.limits.slow_consumer_grace_ms);
+                self.deadlines.insert(at, Timer::SlowConsumer(id));
+            }
+        }
+    }
+
+    /// Everything was taken by the network or is about to be: the connection is read again.
+    pub(crate) fn relieved(&mut self, id: SlotId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        connection.flow.over_since = None;
+        if connection.flow.paused {
+            connection.flow.paused = false;
+            self.trays.orders.push(Order::Resume(id));
+        }
+    }
+
+    /// Takes an emptied send buffer back.
+    pub(crate) fn recycle(&mut self, mut spare: Vec<u8>) {
+        if self.spares.len() < SPARES_MAX && (1..=SPARE_BYTES_MAX).contains(&spare.capacity()) {
+            spare.clear();
+            self.spares.push(spare);
+        }
+    }
+
+    /// Whether `bytes` more fit into the memory for messages.
+    pub(crate) fn has_memory_for(&self, bytes: usize) -> bool {
+        self.meter.bytes() + self.partial_bytes + bytes <= self.limits.message_bytes_max
+    }
+}

@@ -1,0 +1,66 @@
+//! PUBACK, PUBREC, PUBREL and PUBCOMP from a client.
+
+use ringmq_protocol::{Ack, PacketType, Reason};
+
+use crate::cause::{Cause, Ending};
+use crate::handlers::{is_refusal, refill};
+use crate::shard::Shard;
+use crate::slab::SlotId;
+
+/// The client has a QoS 1 message, or refuses it; either way the exchange is over [MQTT-4.4.0-2]. One for an
+/// unknown identifier is ignored.
+pub(crate) fn puback(shard: &mut Shard, id: SlotId, ack: &Ack<'_>) -> Result<(), Ending> {
+    check_reason(ack, PacketType::Puback)?;
+    let Some((session_id, session)) = shard.clients.session_of(id) else { return Ok(()) };
+    if session.outgoing_if_any().and_then(|outgoing| outgoing.inflight.puback(ack.packet_id)).is_some() {
+        shard.clients.counters.dropped_by_client += u64::from(is_refusal(ack.reason));
+        refill::refill(shard, session_id);
+    }
+    Ok(())
+}
+
+/// The client has a QoS 2 message: PUBREL [MQTT-4.3.3-4]. Or it refuses it: the exchange is over [MQTT-4.4.0-2].
+pub(crate) fn pubrec(shard: &mut Shard, id: SlotId, ack: &Ack<'_>) -> Result<(), Ending> {
+    check_reason(ack, PacketType::Pubrec)?;
+    let Some((session_id, session)) = shard.clients.session_of(id) else { return Ok(()) };
+    let inflight = session.outgoing_if_any().map(|outgoing| &mut outgoing.inflight);
+    if is_refusal(ack.reason) {
+        if inflight.and_then(|inflight| inflight.refuse(ack.packet_id)).is_some() {
+            shard.clients.counters.dropped_by_client += 1;
+            refill::refill(shard, session_id);
+        }
+        return Ok(());
+    }
+    let is_known = inflight.is_some_and(|inflight| inflight.pubrec(ack.packet_id));
+    let reason = if is_known { Reason::Success } else { Reason::PacketIdentifierNotFound };
+    shard.clients.write_ack(id, PacketType::Pubrel, ack.packet_id, reason);
+    Ok(())
+}
+
+/// The client knows that its QoS 2 message is taken: the identifier is free again [MQTT-4.3.3-11].
+pub(crate) fn pubrel(shard: &mut Shard, id: SlotId, ack: &Ack<'_>) -> Result<(), Ending> {
+    check_reason(ack, PacketType::Pubrel)?;
+    let Some((_, session)) = shard.clients.session_of(id) else { return Ok(()) };
+    let was_open = session.received.remove(ack.packet_id);
+    let reason = if was_open { Reason::Success } else { Reason::PacketIdentifierNotFound };
+    shard.clients.write_ack(id, PacketType::Pubcomp, ack.packet_id, reason);
+    Ok(())
+}
+
+/// A QoS 2 exchange is over. One for an unknown identifier is ignored: the quota must not grow [MQTT-4.9.0-1].
+pub(crate) fn pubcomp(shard: &mut Shard, id: SlotId, ack: &Ack<'_>) -> Result<(), Ending> {
+    check_reason(ack, PacketType::Pubcomp)?;
+    let Some((session_id, session)) = shard.clients.session_of(id) else { return Ok(()) };
+    if session.outgoing_if_any().is_some_and(|outgoing| outgoing.inflight.pubcomp(ack.packet_id)) {
+        refill::refill(shard, session_id);
+    }
+    Ok(())
+}
+
+/// [MQTT-3.4.2-1] and its like: the reason is one that a client may give in this packet.
+fn check_reason(ack: &Ack<'_>, kind: PacketType) -> Result<(), Ending> {
+    if ack.reason.client_may_send(kind) {
+        return Ok(());
+    }
+    Err(Ending { cause: Cause::ProtocolError, what: "a client may not give this reason" })
+}

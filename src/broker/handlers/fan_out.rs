@@ -1,0 +1,119 @@
+//! A message to everyone who wants it: the retained store, local subscribers, shared groups, other shards.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::clients::Clients;
+use crate::handlers::deliver::{Receiver, deliver};
+use crate::handlers::{retained, shared};
+use crate::letter::Letter;
+use crate::message::{Content, Retain};
+use crate::policy::Overlapping;
+use crate::publication::{Publication, Publisher};
+use crate::shard::Shard;
+use crate::topics::Subscriber;
+
+/// Whether anybody wanted a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reach {
+    /// At least one subscription, here or elsewhere.
+    Somebody,
+    /// None.
+    Nobody,
+}
+
+/// Hands out a message that came in on this shard [MQTT-4.5.0-1].
+pub(crate) fn publish(shard: &mut Shard, publication: &mut Publication<'_>) -> Reach {
+    // Other shards first: one shared copy then also serves the receivers here.
+    let elsewhere = publish_elsewhere(shard, publication);
+    if publication.parts.retain == Retain::Yes {
+        retained::keep(shard, publication);
+    }
+    let here = publish_to_subscribers(shard, publication);
+    let groups = shared::publish(shard, publication);
+    let reach = if [elsewhere, here, groups].contains(&Reach::Somebody) { Reach::Somebody } else { Reach::Nobody };
+    shard.clients.counters.publish_unmatched += u64::from(reach == Reach::Nobody);
+    reach
+}
+
+/// One letter to each shard with interest.
+fn publish_elsewhere(shard: &mut Shard, publication: &mut Publication<'_>) -> Reach {
+    if !shard.has_peers() {
+        return Reach::Nobody;
+    }
+    let interested = shard.topics.routes.interested(publication.parts.topic);
+    for to in interested.iter() {
+        shard.clients.trays.post(to, Letter::Publish(publication.across()));
+    }
+    if interested.is_empty() { Reach::Nobody } else { Reach::Somebody }
+}
+
+/// The local part of a message from another shard. It goes no further.
+pub(crate) fn publish_here(shard: &mut Shard, content: &Arc<Content>) {
+    let fingerprint = shard.clients.fingerprint(content.parts().topic);
+    let mut publication = Publication::of_content(content, Publisher::default(), fingerprint);
+    publish_to_subscribers(shard, &mut publication);
+}
+
+fn publish_to_subscribers(shard: &mut Shard, publication: &mut Publication<'_>) -> Reach {
+    let mut lists: SmallVec<[&[Subscriber]; 8]> = SmallVec::new();
+    shard.topics.subscriptions.for_each_list(publication.parts.topic, |list| lists.push(list));
+    let clients = &mut shard.clients;
+    match (&lists[..], shard.setup.broker.overlapping) {
+        ([], _) => return Reach::Nobody,
+        ([_], _) | (_, Overlapping::Each) => {
+            for subscriber in lists.into_iter().flatten() {
+                to_subscriber(clients, subscriber, publication);
+            }
+        }
+        (lists, Overlapping::Once) => once_each(clients, lists, publication),
+    }
+    Reach::Somebody
+}
+
+/// One subscription on its own.
+fn to_subscriber(clients: &mut Clients, subscriber: &Subscriber, publication: &mut Publication<'_>) {
+    if is_own(subscriber, publication) {
+        return;
+    }
+    let identifier = [subscriber.identifier];
+    let receiver = Receiver {
+        session: subscriber.session,
+        qos: subscriber.options.qos(),
+        retain: forwarded_retain(subscriber, publication),
+        identifiers: if subscriber.identifier == 0 { &[] } else { &identifier },
+        group: None,
+    };
+    deliver(clients, &receiver, publication);
+}
+
+/// Several filters match: one copy for each session, at the highest QoS, with all identifiers [MQTT-3.3.4-4].
+fn once_each(clients: &mut Clients, lists: &[&[Subscriber]], publication: &mut Publication<'_>) {
+    let matches = lists.iter().flat_map(|list| list.iter()).filter(|subscriber| !is_own(subscriber, publication));
+    let mut matches: Vec<&Subscriber> = matches.collect();
+    matches.sort_by_key(|subscriber| subscriber.session);
+    for same in matches.chunk_by(|a, b| a.session == b.session) {
+        let identifiers: SmallVec<[u32; 4]> = same.iter().map(|s| s.identifier).filter(|&id| id != 0).collect();
+        let Some(best) = same.iter().max_by_key(|subscriber| subscriber.options.qos()) else { continue };
+        let keeps_retain = same.iter().any(|s| forwarded_retain(s, publication) == Retain::Yes);
+        let receiver = Receiver {
+            session: best.session,
+            qos: best.options.qos(),
+            retain: if keeps_retain { Retain::Yes } else { Retain::No },
+            identifiers: &identifiers,
+            group: None,
+        };
+        deliver(clients, &receiver, publication);
+    }
+}
+
+/// No Local: a client's own message is not sent back on such a subscription [MQTT-3.8.3-3].
+fn is_own(subscriber: &Subscriber, publication: &Publication<'_>) -> bool {
+    subscriber.options.no_local() && publication.publisher.session == Some(subscriber.session)
+}
+
+/// RETAIN of a live forward [MQTT-3.3.1-12, MQTT-3.3.1-13].
+fn forwarded_retain(subscriber: &Subscriber, publication: &Publication<'_>) -> Retain {
+    if subscriber.options.retain_as_published() { publication.parts.retain } else { Retain::No }
+}

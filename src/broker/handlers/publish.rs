@@ -1,0 +1,243 @@
+//! PUBLISH from a client: checked, handed out, acknowledged.
+
+use std::mem;
+
+use ringmq_protocol::{Ack, Packet, PacketId, PacketType, Property, PropertyBuf, Publish, Qos, Reason, level_count};
+
+use crate::access::{self, Verdict};
+use crate::cause::{Cause, Ending};
+use crate::connection::ProblemInformation;
+use crate::handlers::fan_out::{self, Reach};
+use crate::handlers::publish_ack_kind;
+use crate::journal::Acknowledge;
+use crate::message::{Parts, Retain};
+use crate::publication::{Publication, Publisher};
+use crate::shard::Shard;
+use crate::slab::SlotId;
+
+/// Takes a PUBLISH.
+pub(crate) fn publish(shard: &mut Shard, id: SlotId, packet: &Publish<'_>) -> Result<(), Ending> {
+    count(shard, packet.qos);
+    check_offered(shard, id, packet)?;
+    let alias = packet.properties.topic_alias();
+    if packet.properties.subscription_id().is_some() {
+        return Err(Ending { cause: Cause::ProtocolError, what: "a client may not send a subscription identifier" });
+    }
+    let Some(alias) = alias else { return to_topic(shard, id, packet, packet.topic) };
+    let mut topic = mem::take(&mut shard.scratch.topic);
+    let outcome = resolve(shard, id, alias.get(), packet.topic, &mut topic);
+    let outcome = outcome.and_then(|()| to_topic(shard, id, packet, &topic));
+    topic.clear();
+    shard.scratch.topic = topic;
+    outcome
+}
+
+fn count(shard: &mut Shard, qos: Qos) {
+    let counters = &mut shard.clients.counters;
+    match qos {
+        Qos::AtMostOnce => counters.publish_received_qos0 += 1,
+        Qos::AtLeastOnce => counters.publish_received_qos1 += 1,
+        Qos::ExactlyOnce => counters.publish_received_qos2 += 1,
+    }
+}
+
+/// Keeps within what CONNACK announced [MQTT-3.2.2-11, MQTT-3.2.2-14].
+fn check_offered(shard: &Shard, id: SlotId, packet: &Publish<'_>) -> Result<(), Ending> {
+    let Some(connection) = shard.clients.connections.get(id) else { return Ok(()) };
+    let policy = shard.policy(connection.listener);
+    if packet.qos > policy.qos_max {
+        return Err(Ending { cause: Cause::QosNotSupported, what: "QoS above the announced maximum" });
+    }
+    if packet.retain && !policy.retain_available {
+        return Err(Ending { cause: Cause::RetainNotSupported, what: "retained messages are not served" });
+    }
+    Ok(())
+}
+
+/// Sets or looks up a topic alias [MQTT-3.3.2-7 to 12].
+fn resolve(shard: &mut Shard, id: SlotId, alias: u16, named: &str, topic: &mut String) -> Result<(), Ending> {
+    let Some(connection) = shard.clients.connections.get_mut(id) else { return Ok(()) };
+    if named.is_empty() {
+        if alias > shard.setup.listeners[usize::from(connection.listener)].topic_alias_max {
+            return Err(Ending { cause: Cause::TopicAliasInvalid, what: "topic alias above the maximum" });
+        }
+        let known = connection.inbound_aliases.get(alias);
+        topic.push_str(known.ok_or(Ending { cause: Cause::ProtocolError, what: "unknown topic alias" })?);
+        return Ok(());
+    }
+    let out_of_range = Ending { cause: Cause::TopicAliasInvalid, what: "topic alias above the maximum" };
+    connection.inbound_aliases.set(alias, named).map_err(|_| out_of_range)?;
+    topic.push_str(named);
+    Ok(())
+}
+
+/// The PUBLISH with its full topic.
+fn to_topic(shard: &mut Shard, id: SlotId, packet: &Publish<'_>, topic: &str) -> Result<(), Ending> {
+    if let Some(packet_id) = packet.packet_id {
+        match repeat_or_new(shard, id, packet.qos, packet_id)? {
+            Exchange::New => {}
+            Exchange::Repeat => return acknowledge(shard, id, packet.qos, packet_id, Reason::Success),
+            Exchange::Busy => return acknowledge(shard, id, packet.qos, packet_id, Reason::PacketIdentifierInUse),
+        }
+    }
+    if let Err(refusal) = check(shard, id, packet, topic) {
+        return refuse(shard, id, packet, refusal);
+    }
+    let Some((session_id, session)) = shard.clients.session_of(id) else { return Ok(()) };
+    if let (Qos::ExactlyOnce, Some(packet_id)) = (packet.qos, packet.packet_id) {
+        session.received.insert(packet_id);
+    }
+    let hash = if shard.topics.shared_routes.is_empty() { 0 } else { client_hash(shard, session_id) };
+    let publisher = Publisher { session: Some(session_id.index()), hash };
+    let fingerprint = shard.clients.fingerprint(topic);
+    let reach = with_parts(shard, packet, topic, |shard, parts| {
+        fan_out::publish(shard, &mut Publication::new(parts, publisher, fingerprint))
+    });
+    let Some(packet_id) = packet.packet_id else { return Ok(()) };
+    let reason = accepted(shard, id, reach);
+    match shard.setup.durability.acknowledge() {
+        Acknowledge::Now => acknowledge(shard, id, packet.qos, packet_id, reason),
+    }
+}
+
+fn client_hash(shard: &Shard, session: SlotId) -> u64 {
+    shard.clients.sessions.get(session).map_or(0, |session| shard.setup.seeds.hash_of(&session.client_id))
+}
+
+/// Calls `then` with the parts of the message: what concerns only this connection is left out.
+fn with_parts<T>(
+    shard: &mut Shard,
+    packet: &Publish<'_>,
+    topic: &str,
+    then: impl FnOnce(&mut Shard, Parts<'_>) -> T,
+) -> T {
+    let mut passed_on = mem::take(&mut shard.scratch.properties);
+    let mut expires = None;
+    if !packet.properties.is_empty() {
+        packet.properties.passed_on(&mut passed_on);
+        expires = packet.properties.message_expiry_s().map(|s| shard.clients.now.plus_s(s));
+    }
+    let retain = if packet.retain { Retain::Yes } else { Retain::No };
+    let parts = Parts { topic, passed_on: &passed_on, payload: packet.payload, qos: packet.qos, retain, expires };
+    let result = then(shard, parts);
+    passed_on.clear();
+    shard.scratch.properties = passed_on;
+    result
+}
+
+/// What a packet identifier means when it comes in.
+enum Exchange {
+    New,
+    /// QoS 2 before PUBREL: acknowledged again, not forwarded again [MQTT-4.3.3-10].
+    Repeat,
+    /// In use by an exchange of another kind.
+    Busy,
+}
+
+fn repeat_or_new(shard: &mut Shard, id: SlotId, qos: Qos, packet_id: PacketId) -> Result<Exchange, Ending> {
+    let Some(connection) = shard.clients.connections.get(id) else { return Ok(Exchange::Repeat) };
+    let receive_max = usize::from(shard.policy(connection.listener).receive_max);
+    let is_v5 = connection.agreed.version.is_v5();
+    let Some((_, session)) = shard.clients.session_of(id) else { return Ok(Exchange::Repeat) };
+    if session.received.contains(packet_id) {
+        return Ok(match qos {
+            Qos::ExactlyOnce => Exchange::Repeat,
+            _ if is_v5 => Exchange::Busy,
+            // A 3.x acknowledgement cannot say so; the message is taken rather than lost.
+            _ => Exchange::New,
+        });
+    }
+    if is_v5 && qos == Qos::ExactlyOnce && session.received.len() >= receive_max {
+        let what = "more open publishes than the receive maximum";
+        return Err(Ending { cause: Cause::ReceiveMaximumExceeded, what });
+    }
+    Ok(Exchange::New)
+}
+
+/// What a well-formed PUBLISH may be refused for. A refusal is told in the acknowledgement.
+fn check(shard: &Shard, id: SlotId, packet: &Publish<'_>, topic: &str) -> Result<(), Refusal> {
+    let Some(connection) = shard.clients.connections.get(id) else { return Ok(()) };
+    let policy = shard.policy(connection.listener);
+    let limits = &shard.setup.limits;
+    if topic.len() > limits.topic_bytes_max || level_count(topic) > limits.topic_levels_max {
+        return Err(Refusal { cause: Cause::TopicNameInvalid, what: "topic name above the limits" });
+    }
+    if access::may_publish(topic, policy) == Verdict::Refused {
+        return Err(Refusal { cause: Cause::NotAuthorized, what: "the topic is the server's" });
+    }
+    if !shard.clients.has_memory_for(packet.payload.len()) {
+        return Err(Refusal { cause: Cause::QuotaExceeded, what: "memory for messages is used up" });
+    }
+    if policy.payload_format_check && packet.properties.payload_format() == Some(1) {
+        let is_text = std::str::from_utf8(packet.payload).is_ok();
+        return if is_text { Ok(()) } else { Err(Refusal { cause: Cause::PayloadFormatInvalid, what: "payload is not UTF-8" }) };
+    }
+    Ok(())
+}
+
+/// Why a PUBLISH is not taken.
+#[derive(Clone, Copy)]
+struct Refusal {
+    cause: Cause,
+    what: &'static str,
+}
+
+/// Tells the client: in the acknowledgement at QoS 1 and 2. A 3.x acknowledgement has no room for a refusal; there
+/// a publish that is not allowed is acknowledged and dropped, and one that there is no memory for ends the
+/// connection, as an acknowledgement would promise what is not kept [MQTT-3.3.5-2 of 3.1.1].
+fn refuse(shard: &mut Shard, id: SlotId, packet: &Publish<'_>, refusal: Refusal) -> Result<(), Ending> {
+    shard.clients.counters.publish_refused += 1;
+    let Some(connection) = shard.clients.connections.get(id) else { return Ok(()) };
+    let ending = Ending { cause: refusal.cause, what: refusal.what };
+    let is_lack = refusal.cause == Cause::QuotaExceeded;
+    match (packet.packet_id, connection.agreed.version.is_v5()) {
+        (None, _) => {
+            shard.clients.counters.dropped_memory += u64::from(is_lack);
+            Ok(())
+        }
+        (Some(packet_id), true) => {
+            let reason = refusal.cause.row().reason.unwrap_or(Reason::UnspecifiedError);
+            explain(shard, id, packet.qos, packet_id, reason, refusal.what);
+            Ok(())
+        }
+        (Some(_), false) if is_lack => Err(ending),
+        (Some(packet_id), false) => {
+            if let (Qos::ExactlyOnce, Some((_, session))) = (packet.qos, shard.clients.session_of(id)) {
+                session.received.insert(packet_id);
+            }
+            acknowledge(shard, id, packet.qos, packet_id, Reason::Success)
+        }
+    }
+}
+
+/// An acknowledgement with a reason string, where it is allowed and fits [MQTT-3.1.2-29, MQTT-3.4.2-2].
+fn explain(shard: &mut Shard, id: SlotId, qos: Qos, packet_id: PacketId, reason: Reason, what: &str) {
+    let (Some(kind), Some(connection)) = (publish_ack_kind(qos), shard.clients.connections.get(id)) else { return };
+    let agreed = connection.agreed;
+    let mut properties = PropertyBuf::default();
+    properties.push(Property::ReasonString(what));
+    let ack = Ack { packet_id, reason, properties: properties.as_properties() };
+    let packet = if kind == PacketType::Puback { Packet::Puback(ack) } else { Packet::Pubrec(ack) };
+    let fits = packet.encoded_len(agreed.version) <= agreed.packet_bytes_max as usize;
+    if fits && agreed.problem_information == ProblemInformation::Everywhere {
+        shard.clients.write(id, |out, version| packet.encode(version, out));
+    } else {
+        shard.clients.write_ack(id, kind, packet_id, reason);
+    }
+}
+
+/// The reason of an accepted publish.
+fn accepted(shard: &Shard, id: SlotId, reach: Reach) -> Reason {
+    let Some(connection) = shard.clients.connections.get(id) else { return Reason::Success };
+    if reach == Reach::Nobody && shard.policy(connection.listener).no_matching_reason {
+        return Reason::NoMatchingSubscribers;
+    }
+    Reason::Success
+}
+
+fn acknowledge(shard: &mut Shard, id: SlotId, qos: Qos, packet_id: PacketId, reason: Reason) -> Result<(), Ending> {
+    if let Some(kind) = publish_ack_kind(qos) {
+        shard.clients.write_ack(id, kind, packet_id, reason);
+    }
+    Ok(())
+}

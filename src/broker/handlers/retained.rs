@@ -1,0 +1,197 @@
+//! Retained messages: kept on the shard that their topic hashes to, read page by page by new subscriptions.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::clients::Timer;
+use crate::handlers::deliver::{Receiver, deliver};
+use crate::handlers::refill::{self, Progress};
+use crate::letter::{Letter, ReadId, RetainedAnswer, RetainedFor, RetainedQuestion};
+use crate::message::{Content, Message, Retain};
+use crate::publication::{Publication, Publisher};
+use crate::seed::{ShardId, shard_of};
+use crate::session::reads::ReadStage;
+use crate::shard::Shard;
+use crate::slab::SlotId;
+use crate::topics::{Entry, Fingerprint, PageQuery, is_wildcard};
+
+/// Messages in one page, and topics looked at for one page.
+const PAGE_ITEMS_MAX: usize = 256;
+const PAGE_SCAN_MAX: usize = 4096;
+/// Expired messages removed at a time.
+const EXPIRE_MAX: usize = 1024;
+
+/// The shard where the retained message of a topic lives.
+fn home(shard: &Shard, topic: &str) -> ShardId {
+    shard_of(shard.setup.seeds.hash_of(topic), shard.setup.shard_count)
+}
+
+/// Keeps a publish with RETAIN 1, or erases what is kept if its payload is empty [MQTT-3.3.1-5, MQTT-3.3.1-6].
+pub(crate) fn keep(shard: &mut Shard, publication: &mut Publication<'_>) {
+    let home = home(shard, publication.parts.topic);
+    if home != shard.setup.shard {
+        shard.clients.trays.post(home, Letter::Retain(publication.across()));
+        return;
+    }
+    if shard.has_peers() {
+        // Other shards will ask for it: kept in the form that travels, a page costs no copies.
+        publication.across();
+    }
+    let message = publication.message(&shard.clients.meter).clone();
+    store(shard, &message);
+}
+
+/// A message whose home is here came in elsewhere.
+pub(crate) fn keep_content(shard: &mut Shard, content: Arc<Content>) {
+    let message = Message::across(content, &shard.clients.meter);
+    store(shard, &message);
+}
+
+fn store(shard: &mut Shard, message: &Message) {
+    let parts = message.parts();
+    let retained = &mut shard.topics.retained;
+    if parts.payload.is_empty() {
+        retained.remove(parts.topic);
+        return;
+    }
+    let limits = &shard.setup.limits;
+    let held = retained.footprint(parts.topic);
+    let needs = parts.topic.len() + message.size_bytes();
+    let over_count = held.is_none() && retained.count() >= limits.retained_count_max;
+    if over_count || retained.bytes() - held.unwrap_or(0) + needs > limits.retained_bytes_max {
+        shard.clients.counters.dropped_retained += 1;
+        return;
+    }
+    let entry = Entry { bytes: message.size_bytes(), expires: parts.expires, value: message.clone() };
+    retained.set(parts.topic, entry);
+    watch_expiry(shard);
+}
+
+/// Sets a timer for the next expiry, unless one is set for that time or before.
+fn watch_expiry(shard: &mut Shard) {
+    let Some(next) = shard.topics.retained.next_expiry() else { return };
+    if shard.retained_timer.is_none_or(|set| next < set) {
+        shard.retained_timer = Some(next);
+        shard.clients.deadlines.insert(next, Timer::RetainedExpiry);
+    }
+}
+
+/// Removes what has expired, a bounded number at a time.
+pub(crate) fn expire(shard: &mut Shard) {
+    let now = shard.clients.now;
+    if shard.retained_timer.is_some_and(|set| set > now) {
+        return;
+    }
+    shard.retained_timer = None;
+    shard.topics.retained.expire(now, EXPIRE_MAX);
+    watch_expiry(shard);
+}
+
+/// Begins to read the retained messages of a subscription: from the one shard that can have them, or from all.
+pub(crate) fn begin_read(shard: &mut Shard, session: SlotId, filter: Arc<str>, receiver: RetainedFor) {
+    let shards = if is_wildcard(&filter) {
+        0..shard.setup.shard_count
+    } else {
+        let home = home(shard, &filter);
+        home..home + 1
+    };
+    if let Some(session) = shard.clients.sessions.get_mut(session) {
+        session.outgoing().reads.push(filter, receiver, shards);
+    }
+}
+
+/// Takes one step in the reads of a session: sends a message, or gets the next page.
+pub(crate) fn send_next(shard: &mut Shard, session_id: SlotId) -> Progress {
+    let Some(session) = shard.clients.sessions.get_mut(session_id) else { return Progress::None };
+    let reads = &mut session.outgoing().reads;
+    let Some(read) = reads.front() else { return Progress::None };
+    match &mut read.stage {
+        ReadStage::Asked => Progress::None,
+        ReadStage::Sending(page) => {
+            match page.pop_front() {
+                Some(message) => {
+                    let receiver = read.receiver;
+                    send(shard, session_id, &message, receiver);
+                }
+                None => read.stage = ReadStage::Ask,
+            }
+            Progress::Made
+        }
+        ReadStage::Ask => {
+            let Some((at, after)) = read.next_question() else {
+                reads.pop();
+                return Progress::Made;
+            };
+            let read_id = ReadId { session: session_id, number: read.number };
+            let question = RetainedQuestion { read: read_id, filter: read.filter.clone(), after: after.map(Box::from) };
+            read.stage = ReadStage::Asked;
+            ask(shard, at, question)
+        }
+    }
+}
+
+fn ask(shard: &mut Shard, at: ShardId, question: RetainedQuestion) -> Progress {
+    if at != shard.setup.shard {
+        shard.clients.trays.post(at, Letter::RetainedQuestion(Box::new(question)));
+        return Progress::None;
+    }
+    let (found, next) = page(shard, &question);
+    take_page(shard, question.read, found, next);
+    Progress::Made
+}
+
+fn page(shard: &Shard, question: &RetainedQuestion) -> (VecDeque<Message>, Option<Box<str>>) {
+    let query = PageQuery {
+        filter: &question.filter,
+        after: question.after.as_deref(),
+        scan_max: PAGE_SCAN_MAX,
+        items_max: PAGE_ITEMS_MAX,
+        now: shard.clients.now,
+    };
+    let page = shard.topics.retained.page(&query);
+    (page.items.into_iter().map(|(_, message)| message.clone()).collect(), page.next)
+}
+
+/// Another shard asks for a page.
+pub(crate) fn question(shard: &mut Shard, from: ShardId, question: &RetainedQuestion) {
+    let (found, next) = page(shard, question);
+    let found = found.iter().map(Message::to_across).collect();
+    let answer = RetainedAnswer { read: question.read, found, next };
+    shard.clients.trays.post(from, Letter::RetainedAnswer(Box::new(answer)));
+}
+
+/// A page came from another shard.
+pub(crate) fn answer(shard: &mut Shard, answer: RetainedAnswer) {
+    let meter = shard.clients.meter.clone();
+    let found = answer.found.into_iter().map(|content| Message::across(content, &meter)).collect();
+    take_page(shard, answer.read, found, answer.next);
+    refill::refill(shard, answer.read.session);
+}
+
+/// Gives a page to the read that waits for it, if it still does.
+fn take_page(shard: &mut Shard, id: ReadId, found: VecDeque<Message>, next: Option<Box<str>>) {
+    let Some(session) = shard.clients.sessions.get_mut(id.session) else { return };
+    let read = session.outgoing_if_any().and_then(|outgoing| outgoing.reads.front());
+    if let Some(read) = read.filter(|read| read.number == id.number) {
+        read.page(found, next);
+    }
+}
+
+/// One retained message to its new subscriber, with RETAIN 1 [MQTT-3.3.1-8 of 3.1.1].
+fn send(shard: &mut Shard, session: SlotId, message: &Message, receiver: RetainedFor) {
+    let now = shard.clients.now;
+    if message.expires().is_some_and(|expires| expires <= now) {
+        shard.clients.counters.dropped_expired += 1;
+        return;
+    }
+    let identifier = [receiver.identifier];
+    let to = Receiver {
+        session: session.index(),
+        qos: receiver.options.qos(),
+        retain: Retain::Yes,
+        identifiers: if receiver.identifier == 0 { &[] } else { &identifier },
+        group: None,
+    };
+    let fingerprint: Fingerprint = shard.clients.fingerprint(message.parts().topic);
+    deliver(&mut shard.clients, &to, &mut Publication::of_message(message, Publisher::default(), fingerprint));
+}

@@ -1,0 +1,58 @@
+//! The end of a session: its subscriptions, its will, and the messages that others of its groups may still take.
+
+use ringmq_protocol::Qos;
+
+use crate::cause::Cause;
+use crate::handlers::{announce, end, shared, will};
+use crate::session::Delivery;
+use crate::shard::Shard;
+use crate::slab::SlotId;
+
+/// Ends a session. One that still has a connection loses it first.
+pub(crate) fn end(shard: &mut Shard, id: SlotId) {
+    let Some(session) = shard.clients.sessions.get(id) else { return };
+    if let Some(connection) = session.connection {
+        end::connection(shard, connection, Cause::AdministrativeAction);
+    }
+    will::publish(shard, id);
+    let orphans = shared::orphans(shard, id);
+    remove_subscriptions(shard, id);
+    let clients = &mut shard.clients;
+    let Some(session) = clients.sessions.remove(id) else { return };
+    if let Some(timer) = session.expiry_timer {
+        clients.deadlines.cancel(timer);
+    }
+    shared::pass_on(shard, orphans);
+}
+
+fn remove_subscriptions(shard: &mut Shard, id: SlotId) {
+    let Some(session) = shard.clients.sessions.get_mut(id) else { return };
+    let filters = std::mem::take(&mut session.filters);
+    let groups = session.groups.take();
+    for filter in filters {
+        if let Some(removed) = shard.topics.subscriptions.remove_by_id(filter, id.index()) {
+            announce::closed(shard, removed.closes_route);
+        }
+    }
+    for group in groups.into_iter().flat_map(|groups| *groups) {
+        if let Some(update) = shard.topics.groups.remove_member(group, id.index()) {
+            announce::group(shard, &update);
+        }
+    }
+}
+
+/// Whether another member may take over a delivery. QoS 2 that has begun may not [MQTT-4.8.2-5].
+pub(crate) fn may_pass_on(delivery: &Delivery, begun: Begun) -> bool {
+    match delivery.qos {
+        Qos::AtMostOnce => false,
+        Qos::AtLeastOnce => true,
+        Qos::ExactlyOnce => begun == Begun::No,
+    }
+}
+
+/// Whether a delivery was sent before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Begun {
+    Yes,
+    No,
+}

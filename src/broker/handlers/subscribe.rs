@@ -1,0 +1,154 @@
+//! SUBSCRIBE: each filter granted or refused on its own, the new ones announced, and one SUBACK.
+
+use std::sync::Arc;
+
+use ringmq_protocol::{Filter, Reason, RetainHandling, Subscribe, SubscribeOptions, level_count};
+use smallvec::SmallVec;
+
+use crate::cause::{Cause, Ending};
+use crate::handlers::announce;
+use crate::handlers::suback::{self, PendingSuback};
+use crate::letter::RetainedFor;
+use crate::shard::Shard;
+use crate::slab::SlotId;
+use crate::topics::{Member, Presence, Subscriber};
+
+/// Takes a SUBSCRIBE [MQTT-3.8.4-1].
+pub(crate) fn subscribe(shard: &mut Shard, id: SlotId, packet: &Subscribe<'_>) -> Result<(), Ending> {
+    let identifier = packet.properties.subscription_id();
+    let Some(connection) = shard.clients.connections.get(id) else { return Ok(()) };
+    let listener = connection.listener;
+    if identifier.is_some() && !shard.policy(listener).subscription_identifiers_available {
+        let what = "subscription identifiers are not served";
+        return Err(Ending { cause: Cause::IdentifiersNotSupported, what });
+    }
+    let Some((session, _)) = shard.clients.session_of(id) else { return Ok(()) };
+    let mut pending = PendingSuback {
+        after: 0,
+        connection: id,
+        packet_id: packet.packet_id,
+        codes: SmallVec::new(),
+        reads: SmallVec::new(),
+    };
+    for (text, options) in packet.filters.iter() {
+        let request = Request { session, listener, options, identifier: identifier.unwrap_or(0) };
+        if pending.codes.len() >= shard.setup.limits.filters_per_packet_max {
+            pending.codes.push(Reason::QuotaExceeded.as_byte());
+            continue;
+        }
+        let code = match add(shard, &request, text, &mut pending) {
+            Ok(()) => options.qos.bits(),
+            Err(reason) => reason.as_byte(),
+        };
+        pending.codes.push(code);
+    }
+    suback::answer(shard, pending);
+    Ok(())
+}
+
+/// One filter of a SUBSCRIBE, but for its text.
+struct Request {
+    session: SlotId,
+    listener: u16,
+    options: SubscribeOptions,
+    identifier: u32,
+}
+
+impl Request {
+    fn subscriber(&self) -> Subscriber {
+        Subscriber {
+            session: self.session.index(),
+            identifier: self.identifier,
+            options: (&self.options).into(),
+        }
+    }
+}
+
+/// Adds or replaces one subscription.
+fn add(shard: &mut Shard, request: &Request, text: &str, pending: &mut PendingSuback) -> Result<(), Reason> {
+    let filter = Filter::parse(text).ok_or(Reason::TopicFilterInvalid)?;
+    check(shard, request, &filter)?;
+    match filter.share {
+        Some(share) => add_shared(shard, request, share, filter.filter),
+        None => add_plain(shard, request, filter.filter, pending),
+    }
+}
+
+/// What is served, and how much of it.
+fn check(shard: &mut Shard, request: &Request, filter: &Filter<'_>) -> Result<(), Reason> {
+    let policy = shard.policy(request.listener);
+    let limits = &shard.setup.limits;
+    if filter.has_wildcard() && !policy.wildcard_available {
+        return Err(Reason::WildcardSubscriptionsNotSupported);
+    }
+    if filter.share.is_some() && !policy.shared_available {
+        return Err(Reason::SharedSubscriptionsNotSupported);
+    }
+    if filter.filter.len() > limits.topic_bytes_max || level_count(filter.filter) > limits.topic_levels_max {
+        return Err(Reason::TopicFilterInvalid);
+    }
+    let count = shard.clients.sessions.get(request.session).map_or(0, super::super::session::Session::subscription_count);
+    let topics = &shard.topics;
+    let in_all = topics.subscriptions.subscription_count() + topics.groups.member_count();
+    let is_full = count >= limits.subscriptions_per_session_max || in_all >= limits.subscriptions_max;
+    if is_full && !is_held(shard, request.session, filter) {
+        return Err(Reason::QuotaExceeded);
+    }
+    Ok(())
+}
+
+/// Whether the session has this very subscription already, so that it is replaced and takes no room.
+fn is_held(shard: &Shard, session: SlotId, filter: &Filter<'_>) -> bool {
+    let topics = &shard.topics;
+    match filter.share {
+        Some(share) => topics.groups.find(share, filter.filter).is_some_and(|group| {
+            topics.groups.members(group).iter().any(|member| member.subscriber.session == session.index())
+        }),
+        None => topics
+            .subscriptions
+            .id(filter.filter)
+            .is_some_and(|id| topics.subscriptions.subscriber(id, session.index()).is_some()),
+    }
+}
+
+/// A plain subscription. An identical filter is replaced [MQTT-3.8.4-3].
+fn add_plain(
+    shard: &mut Shard,
+    request: &Request,
+    filter: &str,
+    pending: &mut PendingSuback,
+) -> Result<(), Reason> {
+    let inserted = shard.topics.subscriptions.insert(filter, request.subscriber());
+    if !inserted.replaced {
+        if let Some(session) = shard.clients.sessions.get_mut(request.session) {
+            session.add_filter(inserted.id);
+        }
+        announce::opened(shard, inserted.opens_route);
+    }
+    let wants_retained = match request.options.retain_handling {
+        RetainHandling::Always => true,
+        RetainHandling::IfNew => !inserted.replaced,
+        RetainHandling::Never => false,
+    };
+    if wants_retained && shard.policy(request.listener).retain_available {
+        let subscriber = request.subscriber();
+        let receiver = RetainedFor { options: subscriber.options, identifier: subscriber.identifier };
+        pending.reads.push((Arc::from(filter), receiver));
+    }
+    Ok(())
+}
+
+/// A shared subscription: no retained messages are sent for it (4.8.2).
+fn add_shared(shard: &mut Shard, request: &Request, share: &str, filter: &str) -> Result<(), Reason> {
+    let member = Member { subscriber: request.subscriber(), presence: Presence::Connected };
+    let joined = shard.topics.groups.insert_member(share, filter, member);
+    if !joined.replaced
+        && let Some(session) = shard.clients.sessions.get_mut(request.session)
+    {
+        session.add_group(joined.group);
+    }
+    if let Some(update) = joined.update {
+        announce::group(shard, &update);
+    }
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! What a broker does, as a pure function of inputs and time.
+//!
+//! [`Shard`] is a plain struct: it is given bytes, letters and the time, and fills [`trays`] with what to send, post
+//! and close. It cannot wait, read a clock or touch the kernel; so it can be simulated, fuzzed and reasoned about.
+//!
+//! | module | is |
+//! | --- | --- |
+//! | [`shard`] | the verbs in, the trays out |
+//! | `handlers` | one file per packet kind; all control flow |
+//! | [`connection`] | one byte stream: framing, what was agreed |
+//! | [`outbox`] | bytes on their way to one connection |
+//! | `session`, `sessions` | what outlives a connection, by client identifier |
+//! | `clients` | sessions and connections together, for handlers |
+//! | [`topics`] | filters, routes, shared groups, retained messages, aliases |
+//! | [`message`], `publication` | the immutable content, and its way to the receivers |
+//! | [`letter`] | everything one shard may say to another |
+//! | `access` | who may publish |
+//! | [`journal`] | where durability has its place |
+//! | [`cause`], [`counters`] | why things ended, and how often |
+//! | [`limits`], [`policy`] | bounds, and choices left to the server |
+//! | `deadlines`, [`time`], [`seed`], `slab` | timer wheel, time, hashing, slots |
+#![forbid(unsafe_code)]
+
+mod access;
+pub mod cause;
+mod clients;
+pub mod connection;
+pub mod counters;
+mod deadlines;
+mod handlers;
+pub mod journal;
+pub mod letter;
+pub mod limits;
+pub mod message;
+pub mod outbox;
+pub mod policy;
+mod publication;
+pub mod seed;
+mod session;
+mod sessions;
+pub mod shard;
+mod slab;
+pub mod time;
+pub mod topics;
+pub mod trays;
+
+pub use shard::{Output, Reading, Refused, Setup, Shard, WantsDrained};
+pub use slab::SlotId;
+pub use time::Time;

@@ -1,0 +1,234 @@
+//! Messages sent to a client and not yet fully acknowledged, in the order in which they were first sent.
+//!
+//! Owns the packet identifiers in use towards one client. Must never know a connection: whether a packet has been
+//! sent on the present one is a mark that `resume` takes off.
+//!
+//! An identifier is the number of a slot plus one, so finding a message by its acknowledgement costs one index.
+//! Freed slots are used again oldest first, which keeps a late duplicate acknowledgement from hitting a new message.
+
+use std::num::NonZeroU16;
+
+use ringmq_protocol::{PacketId, Qos};
+
+use crate::session::Delivery;
+
+/// One step of an exchange that is under way.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// PUBLISH is sent; PUBACK or PUBREC is awaited [MQTT-4.3.2-3, MQTT-4.3.3-3].
+    Publish(Delivery),
+    /// PUBREL is sent; PUBCOMP is awaited. The message is no longer needed [MQTT-4.3.3-6].
+    Pubrel,
+    /// Nobody uses this identifier.
+    Free,
+}
+
+#[derive(Debug)]
+struct Slot {
+    step: Step,
+    /// Sent on the present connection, so it takes part of the window.
+    sent: bool,
+    /// Neighbours in order of sending; for a free slot `next` is the next free one. `END` where there is none.
+    previous: u16,
+    next: u16,
+}
+
+const END: u16 = u16::MAX;
+
+/// The exchanges under way towards one client.
+#[derive(Debug)]
+pub(crate) struct Inflight {
+    slots: Vec<Slot>,
+    oldest: u16,
+    newest: u16,
+    free_first: u16,
+    free_last: u16,
+    /// Next slot to send again after a resume.
+    resend: u16,
+    count: u16,
+    sent: u16,
+}
+
+impl Default for Inflight {
+    fn default() -> Inflight {
+        Inflight {
+            slots: Vec::new(),
+            oldest: END,
+            newest: END,
+            free_first: END,
+            free_last: END,
+            resend: END,
+            count: 0,
+            sent: 0,
+        }
+    }
+}
+
+impl Inflight {
+    /// Exchanges under way.
+    pub(crate) fn len(&self) -> usize {
+        usize::from(self.count)
+    }
+
+    /// Exchanges that take part of the send quota of the present connection [MQTT-4.9.0-2].
+    pub(crate) fn sent(&self) -> u16 {
+        self.sent
+    }
+
+    /// Whether exchanges of an earlier connection still wait to be sent again; they go before anything new.
+    pub(crate) fn has_resend(&self) -> bool {
+        self.resend != END
+    }
+
+    /// Begins an exchange; its PUBLISH counts as sent [MQTT-2.2.1-4]. The caller keeps within the window, which
+    /// is at most 65,535 less one.
+    pub(crate) fn open(&mut self, delivery: Delivery) -> PacketId {
+        let index = self.take_free();
+        let previous = self.newest;
+        self.slots[usize::from(index)] = Slot { step: Step::Publish(delivery), sent: true, previous, next: END };
+        match previous {
+            END => self.oldest = index,
+            _ => self.slots[usize::from(previous)].next = index,
+        }
+        self.newest = index;
+        self.count += 1;
+        self.sent += 1;
+        id_of(index)
+    }
+
+    /// PUBACK: ends a QoS 1 exchange and gives back what was delivered.
+    pub(crate) fn puback(&mut self, id: PacketId) -> Option<Delivery> {
+        match self.step(id) {
+            Some(Step::Publish(delivery)) if delivery.qos == Qos::AtLeastOnce => self.close(id),
+            _ => None,
+        }
+    }
+
+    /// PUBREC below 0x80: the message is with the client; PUBREL must follow [MQTT-4.3.3-4]. Tells whether the
+    /// identifier is known, also when PUBREL was sent already.
+    pub(crate) fn pubrec(&mut self, id: PacketId) -> bool {
+        match self.step_mut(id) {
+            Some(step @ Step::Publish(_)) => {
+                if matches!(step, Step::Publish(delivery) if delivery.qos != Qos::ExactlyOnce) {
+                    return false;
+                }
+                *step = Step::Pubrel;
+                true
+            }
+            Some(Step::Pubrel) => true,
+            _ => false,
+        }
+    }
+
+    /// PUBREC of 0x80 or above: ends a QoS 2 exchange without repeat [MQTT-4.4.0-2].
+    pub(crate) fn refuse(&mut self, id: PacketId) -> Option<Delivery> {
+        match self.step(id) {
+            Some(Step::Publish(delivery)) if delivery.qos == Qos::ExactlyOnce => self.close(id),
+            _ => None,
+        }
+    }
+
+    /// PUBCOMP: ends a QoS 2 exchange. Tells whether it was one.
+    pub(crate) fn pubcomp(&mut self, id: PacketId) -> bool {
+        let ends = matches!(self.step(id), Some(Step::Pubrel));
+        if ends {
+            self.close(id);
+        }
+        ends
+    }
+
+    /// A new connection: nothing has been sent on it, everything is to be sent again in order [MQTT-4.4.0-1].
+    pub(crate) fn resume(&mut self) {
+        for slot in &mut self.slots {
+            slot.sent = false;
+        }
+        self.sent = 0;
+        self.resend = self.oldest;
+    }
+
+    /// The next exchange to send again, now marked as sent.
+    pub(crate) fn next_resend(&mut self) -> Option<(PacketId, &Step)> {
+        let index = self.resend;
+        let slot = self.slots.get_mut(usize::from(index))?;
+        self.resend = slot.next;
+        slot.sent = true;
+        self.sent += 1;
+        Some((id_of(index), &slot.step))
+    }
+
+    /// Ends an exchange that is not to be finished.
+    pub(crate) fn abandon(&mut self, id: PacketId) {
+        if matches!(self.step(id), Some(Step::Publish(_) | Step::Pubrel)) {
+            self.close(id);
+        }
+    }
+
+    /// The step of the next exchange to send again.
+    pub(crate) fn peek_resend(&self) -> Option<&Step> {
+        self.slots.get(usize::from(self.resend)).map(|slot| &slot.step)
+    }
+
+    /// All messages not yet received by the client, oldest first; leaves nothing under way.
+    pub(crate) fn drain(&mut self) -> Vec<Delivery> {
+        let mut deliveries = Vec::new();
+        while self.oldest != END {
+            deliveries.extend(self.close(id_of(self.oldest)));
+        }
+        deliveries
+    }
+
+    fn step(&self, id: PacketId) -> Option<&Step> {
+        self.slots.get(usize::from(id.get()) - 1).map(|slot| &slot.step)
+    }
+
+    fn step_mut(&mut self, id: PacketId) -> Option<&mut Step> {
+        self.slots.get_mut(usize::from(id.get()) - 1).map(|slot| &mut slot.step)
+    }
+
+    fn take_free(&mut self) -> u16 {
+        if self.free_first == END {
+            let index = self.slots.len();
+            assert!(index < usize::from(END), "the window keeps identifiers below 65,535");
+            self.slots.push(Slot { step: Step::Free, sent: false, previous: END, next: END });
+            return index as u16;
+        }
+        let index = self.free_first;
+        self.free_first = self.slots[usize::from(index)].next;
+        if self.free_first == END {
+            self.free_last = END;
+        }
+        index
+    }
+
+    fn close(&mut self, id: PacketId) -> Option<Delivery> {
+        let index = id.get() - 1;
+        let freed = Slot { step: Step::Free, sent: false, previous: END, next: END };
+        let slot = std::mem::replace(&mut self.slots[usize::from(index)], freed);
+        match slot.previous {
+            END => self.oldest = slot.next,
+            before => self.slots[usize::from(before)].next = slot.next,
+        }
+        match slot.next {
+            END => self.newest = slot.previous,
+            after => self.slots[usize::from(after)].previous = slot.previous,
+        }
+        if self.resend == index {
+            self.resend = slot.next;
+        }
+        match self.free_last {
+            END => self.free_first = index,
+            last => self.slots[usize::from(last)].next = index,
+        }
+        self.free_last = index;
+        self.count -= 1;
+        self.sent -= u16::from(slot.sent);
+        match slot.step {
+            Step::Publish(delivery) => Some(delivery),
+            Step::Pubrel | Step::Free => None,
+        }
+    }
+}
+
+fn id_of(index: u16) -> PacketId {
+    NonZeroU16::new(index.wrapping_add(1)).expect("slots are numbered below 65,535")
+}

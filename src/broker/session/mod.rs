@@ -1,0 +1,245 @@
+//! What outlives a connection: one client's subscriptions, messages under way, will and expiry.
+//!
+//! Owns the state that MQTT calls Session State [MQTT-4.1.0-1]. Must never know sockets, packets or the filter
+//! tables: it holds numbers of subscriptions, not filters. Idle, a session owns little heap memory beyond its name.
+
+pub(crate) mod backlog;
+pub(crate) mod inflight;
+pub(crate) mod reads;
+pub(crate) mod received;
+pub(crate) mod will;
+
+use std::num::NonZeroU16;
+
+use ringmq_protocol::Qos;
+
+use crate::deadlines::TimerId;
+use crate::message::{Message, Retain};
+use crate::slab::SlotId;
+use crate::time::Time;
+use crate::topics::{FilterId, GroupId};
+use backlog::Backlog;
+use inflight::Inflight;
+use reads::Reads;
+use received::Received;
+use will::Will;
+
+/// A message for one session.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) message: Message,
+    /// The lower of published and granted QoS [MQTT-3.8.4-8].
+    pub(crate) qos: Qos,
+    /// RETAIN as this receiver must see it.
+    pub(crate) retain: Retain,
+    pub(crate) identifiers: Identifiers,
+    /// The shared group it was picked for, so that it can go to another member.
+    pub(crate) group: Option<GroupId>,
+}
+
+impl Delivery {
+    /// Whether the message's time was over before sending began [MQTT-3.3.2-5].
+    pub(crate) fn is_expired(&self, now: Time) -> bool {
+        self.message.expires().is_some_and(|expires| expires <= now)
+    }
+}
+
+/// Subscription identifiers that travel with a delivery [MQTT-3.3.4-3]. One is the usual number.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Identifiers {
+    #[default]
+    None,
+    One([u32; 1]),
+    Many(Box<[u32]>),
+}
+
+impl Identifiers {
+    pub(crate) fn from_slice(identifiers: &[u32]) -> Identifiers {
+        match *identifiers {
+            [] => Identifiers::None,
+            [one] => Identifiers::One([one]),
+            _ => Identifiers::Many(identifiers.into()),
+        }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[u32] {
+        match self {
+            Identifiers::None => &[],
+            Identifiers::One(one) => one,
+            Identifiers::Many(many) => many,
+        }
+    }
+}
+
+/// How long a session outlives its connection, in seconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Expiry {
+    /// It ends with the connection.
+    AtOnce,
+    /// It ends after so many seconds without a connection [MQTT-4.1.0-2].
+    After(u32),
+    /// It stays until it is cleaned.
+    Never,
+}
+
+impl Expiry {
+    /// From the wire: 0 is at once, 4,294,967,295 never.
+    pub(crate) fn from_s(s: u32) -> Expiry {
+        match s {
+            0 => Expiry::AtOnce,
+            u32::MAX => Expiry::Never,
+            s => Expiry::After(s),
+        }
+    }
+
+    /// As on the wire.
+    pub(crate) fn as_s(self) -> u32 {
+        match self {
+            Expiry::AtOnce => 0,
+            Expiry::After(s) => s,
+            Expiry::Never => u32::MAX,
+        }
+    }
+}
+
+/// One client's session.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) client_id: Box<str>,
+    /// The connection it is on, if any.
+    pub(crate) connection: Option<SlotId>,
+    pub(crate) expiry: Expiry,
+    /// Plain subscriptions.
+    pub(crate) filters: Vec<FilterId>,
+    /// Shared subscriptions. Boxed: few sessions have any.
+    #[allow(clippy::box_collection)]
+    pub(crate) groups: Option<Box<Vec<GroupId>>>,
+    pub(crate) received: Received,
+    pub(crate) will: Option<Box<Will>>,
+    /// Ends the session while it has no connection.
+    pub(crate) expiry_timer: Option<TimerId>,
+    /// Publishes the will while it is delayed.
+    pub(crate) will_timer: Option<TimerId>,
+    outgoing: Option<Box<Outgoing>>,
+}
+
+/// What is on its way to the client. Allocated when the first message comes, given back when idle.
+#[derive(Debug, Default)]
+pub(crate) struct Outgoing {
+    pub(crate) inflight: Inflight,
+    pub(crate) backlog: Backlog,
+    pub(crate) reads: Reads,
+}
+
+impl Outgoing {
+    fn is_idle(&self) -> bool {
+        self.inflight.len() == 0 && self.backlog.is_empty() && self.reads.is_empty()
+    }
+
+    /// Whether a new QoS 1 or 2 message may be sent at once: nothing older waits, and the quota is not used up
+    /// [MQTT-4.9.0-2].
+    pub(crate) fn may_send_at_once(&self, window: NonZeroU16) -> bool {
+        self.backlog.is_empty() && self.has_quota(window) && !self.inflight.has_resend()
+    }
+
+    /// Whether the send quota of the present connection allows one more.
+    pub(crate) fn has_quota(&self, window: NonZeroU16) -> bool {
+        self.inflight.sent() < window.get() && self.inflight.len() < usize::from(u16::MAX) - 1
+    }
+}
+
+impl Session {
+    pub(crate) fn new(client_id: &str, expiry: Expiry) -> Session {
+        Session {
+            client_id: client_id.into(),
+            connection: None,
+            expiry,
+            filters: Vec::new(),
+            groups: None,
+            received: Received::default(),
+            will: None,
+            expiry_timer: None,
+            will_timer: None,
+            outgoing: None,
+        }
+    }
+
+    /// What is on its way, allocated if need be.
+    pub(crate) fn outgoing(&mut self) -> &mut Outgoing {
+        self.outgoing.get_or_insert_default()
+    }
+
+    /// What is on its way, if there ever was anything.
+    pub(crate) fn outgoing_if_any(&mut self) -> Option<&mut Outgoing> {
+        self.outgoing.as_deref_mut()
+    }
+
+    /// Gives the memory of an idle `outgoing` back.
+    pub(crate) fn release_if_idle(&mut self) {
+        if self.outgoing.as_ref().is_some_and(|outgoing| outgoing.is_idle()) {
+            self.outgoing = None;
+        }
+    }
+
+    /// Messages waiting or under way, for the least-backlog strategy and for figures.
+    pub(crate) fn backlog_count(&self) -> usize {
+        self.outgoing.as_ref().map_or(0, |outgoing| outgoing.backlog.len() + outgoing.inflight.len())
+    }
+
+    /// All subscriptions.
+    pub(crate) fn subscription_count(&self) -> usize {
+        self.filters.len() + self.groups.as_ref().map_or(0, |groups| groups.len())
+    }
+
+    /// Notes a plain subscription that is new.
+    pub(crate) fn add_filter(&mut self, id: FilterId) {
+        self.filters.push(id);
+    }
+
+    /// Forgets a plain subscription.
+    pub(crate) fn remove_filter(&mut self, id: FilterId) {
+        if let Some(place) = self.filters.iter().position(|&held| held == id) {
+            self.filters.swap_remove(place);
+        }
+    }
+
+    /// Notes a shared subscription that is new.
+    pub(crate) fn add_group(&mut self, id: GroupId) {
+        self.groups.get_or_insert_default().push(id);
+    }
+
+    /// Forgets a shared subscription.
+    pub(crate) fn remove_group(&mut self, id: GroupId) {
+        if let Some(groups) = &mut self.groups {
+            groups.retain(|&held| held != id);
+            if groups.is_empty() {
+                self.groups = None;
+            }
+        }
+    }
+
+    /// The shared groups it is a member of.
+    pub(crate) fn groups(&self) -> &[GroupId] {
+        self.groups.as_ref().map_or(&[], |groups| groups.as_slice())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A million sessions: the figure is promised, so it is watched.
+    #[test]
+    fn an_idle_session_is_small() {
+        assert!(size_of::<Session>() <= 152, "{}", size_of::<Session>());
+        assert!(size_of::<Delivery>() <= 48, "{}", size_of::<Delivery>());
+    }
+
+    #[test]
+    fn expiry_reads_the_wire_values() {
+        for (s, expiry) in [(0, Expiry::AtOnce), (1, Expiry::After(1)), (u32::MAX, Expiry::Never)] {
+            assert_eq!(Expiry::from_s(s), expiry);
+            assert_eq!(expiry.as_s(), s);
+        }
+    }
+}

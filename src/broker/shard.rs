@@ -1,0 +1,289 @@
+//! The shard: verbs in, trays out. The whole broker of one core, as a value.
+//!
+//! Owns the state of one shard and nothing else. It calls handlers; what a packet or a letter means is theirs. Must
+//! never know a clock, a socket, a file or a random source: all of those come in as arguments.
+
+use std::mem;
+
+use crate::access;
+use crate::cause::{Cause, Level};
+use crate::clients::{Clients, Timer};
+use crate::connection::{Connection, Opening, Stage};
+use crate::counters::Counters;
+use crate::handlers::{announce::Announced, end, flow, letters, receive, sys, timers};
+use crate::journal::Durability;
+use crate::letter::Letter;
+use crate::limits::Limits;
+use crate::message::Message;
+use crate::outbox::Outbox;
+use crate::policy::{BrokerPolicy, ListenerPolicy};
+use crate::seed::{Identifiers, Seeds, ShardId};
+use crate::time::Time;
+use crate::topics::{Retained, Routes, SharedGroups, SharedRoutes, Subscriptions};
+use crate::trays::{ConnectionId, Trays};
+
+/// What a shard is made from.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Which shard this is.
+    pub shard: ShardId,
+    /// How many there are, 1 to 128.
+    pub shard_count: u16,
+    /// Equal on all shards.
+    pub seeds: Seeds,
+    /// Bounds of this shard.
+    pub limits: Limits,
+    /// What holds whatever the listener.
+    pub broker: BrokerPolicy,
+    /// What each listener offers, by the index that [`Opening::listener`] gives.
+    pub listeners: Vec<ListenerPolicy>,
+    /// What an acknowledgement promises.
+    pub durability: Durability,
+    /// Ends below this level leave no [`crate::trays::Note`].
+    pub notes: Level,
+}
+
+/// The filter tables and the retained messages of one shard.
+#[derive(Debug)]
+pub(crate) struct Topics {
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) groups: SharedGroups,
+    pub(crate) routes: Routes,
+    pub(crate) shared_routes: SharedRoutes,
+    pub(crate) retained: Retained<Message>,
+}
+
+/// One shard of the broker.
+#[derive(Debug)]
+pub struct Shard {
+    pub(crate) setup: Setup,
+    pub(crate) clients: Clients,
+    pub(crate) topics: Topics,
+    pub(crate) announced: Announced,
+    pub(crate) identifiers: Identifiers,
+    pub(crate) figures: sys::Figured,
+    pub(crate) scratch: Scratch,
+    /// When the next expiry of retained messages is due, if a timer is set for it.
+    pub(crate) retained_timer: Option<Time>,
+}
+
+/// Buffers that handlers use again and again. Empty between verbs.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    pub(crate) topic: String,
+    pub(crate) properties: Vec<u8>,
+    pub(crate) due: Vec<Timer>,
+}
+
+/// Why a connection is not opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Refused(pub Cause);
+
+/// What the shell must do to read a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reading {
+    /// One read at a time: the connection may yet be handed off.
+    Once,
+    /// Without end: it is at home.
+    Continuous,
+    /// Not at all: it is closing, or gone.
+    None,
+}
+
+impl Shard {
+    /// A shard without clients.
+    pub fn new(setup: Setup, now: Time) -> Shard {
+        assert!(setup.shard < setup.shard_count && setup.shard_count <= 128, "shards are numbered below their count");
+        let hasher = setup.seeds.hasher();
+        let strategy = setup.broker.share_strategy;
+        let trays = Trays::new(setup.shard_count);
+        let mut shard = Shard {
+            clients: Clients::new(hasher.clone(), trays, setup.limits.clone()),
+            topics: Topics {
+                subscriptions: Subscriptions::new(hasher.clone()),
+                groups: SharedGroups::new(hasher.clone(), strategy),
+                routes: Routes::new(hasher.clone()),
+                shared_routes: SharedRoutes::new(hasher.clone(), strategy, setup.shard),
+                retained: Retained::new(hasher),
+            },
+            announced: Announced::new(setup.shard, setup.shard_count),
+            identifiers: Identifiers::new(setup.seeds, setup.shard, setup.shard_count),
+            figures: sys::Figured::new(setup.shard_count, now),
+            scratch: Scratch::default(),
+            retained_timer: None,
+            setup,
+        };
+        shard.clients.now = now;
+        sys::start(&mut shard);
+        shard
+    }
+
+    /// A connection was accepted or handed over. Refused when too many are still without a CONNECT; the shell then
+    /// closes the socket.
+    pub fn open(&mut self, now: Time, opening: Opening) -> Result<ConnectionId, Refused> {
+        self.clients.now = now;
+        let counters = &mut self.clients.counters;
+        counters.connections_opened += 1;
+        if counters.handshakes >= u64::from(self.setup.limits.handshakes_max) {
+            counters.ended[Cause::HandshakesFull as usize] += 1;
+            return Err(Refused(Cause::HandshakesFull));
+        }
+        counters.connections += 1;
+        counters.handshakes += 1;
+        let timeout_ms = self.setup.listeners[usize::from(opening.listener)].connect_timeout_ms;
+        let id = self.clients.connections.insert(Connection::new(opening, now));
+        let timer = self.clients.deadlines.insert(now.plus_ms(timeout_ms), Timer::Connection(id));
+        if let Some(connection) = self.clients.connections.get_mut(id) {
+            connection.timer = Some(timer);
+        }
+        Ok(id)
+    }
+
+    /// The TLS handshake of a connection verified this subject of the client's certificate.
+    pub fn identify(&mut self, id: ConnectionId, subject: &str) {
+        if let Some(connection) = self.clients.connections.get_mut(id) {
+            connection.subject = Some(subject.into());
+        }
+    }
+
+    /// Bytes came in on a connection. Any chunking gives the same result.
+    pub fn receive(&mut self, now: Time, id: ConnectionId, bytes: &[u8]) {
+        self.clients.now = now;
+        receive::bytes(self, id, bytes);
+    }
+
+    /// The network is done with a connection, or the shell found what it carries to be no MQTT. Nothing more is
+    /// sent on it.
+    pub fn hang_up(&mut self, now: Time, id: ConnectionId, cause: Cause) {
+        self.clients.now = now;
+        end::hung_up(self, id, cause);
+    }
+
+    /// The network could not take all bytes of a connection at once.
+    pub fn stalled(&mut self, id: ConnectionId) {
+        flow::stalled(self, id);
+    }
+
+    /// The network took all bytes of a connection after [`Shard::stalled`], or after an output with
+    /// [`Output::wants_drained`].
+    pub fn drained(&mut self, now: Time, id: ConnectionId) {
+        self.clients.now = now;
+        flow::drained(self, id);
+    }
+
+    /// A letter came from another shard.
+    pub fn deliver(&mut self, now: Time, from: ShardId, letter: Letter) {
+        self.clients.now = now;
+        self.clients.counters.letters_received += 1;
+        letters::deliver(self, from, letter);
+    }
+
+    /// Time went by. Handles what is due; [`Shard::deadline`] tells when to call again.
+    pub fn tick(&mut self, now: Time) {
+        self.clients.now = now;
+        let mut due = mem::take(&mut self.scratch.due);
+        self.clients.deadlines.expire(now, &mut due);
+        for timer in due.drain(..) {
+            timers::fire(self, timer);
+        }
+        self.scratch.due = due;
+    }
+
+    /// The server stops: every client is told 0x8B and closed.
+    pub fn shut_down(&mut self, now: Time) {
+        self.clients.now = now;
+        for id in self.clients.connections.ids() {
+            end::connection(self, id, Cause::ServerShutdown);
+        }
+    }
+
+    /// An administrator, or the shell's own policy, ends a connection.
+    pub fn disconnect(&mut self, now: Time, id: ConnectionId, cause: Cause) {
+        self.clients.now = now;
+        end::connection(self, id, cause);
+    }
+
+    /// The shell's measure of this core: how much of the last interval it was at work, in thousandths.
+    pub fn report_load(&mut self, permille: u16) {
+        self.figures.load_permille = permille;
+    }
+
+    /// The trays, to be emptied.
+    pub fn trays(&mut self) -> &mut Trays {
+        &mut self.clients.trays
+    }
+
+    /// When [`Shard::tick`] must be called next; may be early, never late.
+    pub fn deadline(&self) -> Option<Time> {
+        self.clients.deadlines.next()
+    }
+
+    /// Whether letters pile up: the shell then stops reading sockets until they are taken.
+    pub fn is_congested(&self) -> bool {
+        self.clients.trays.letters_waiting() > self.setup.limits.letters_waiting_max
+    }
+
+    /// How a connection is to be read after what it received.
+    pub fn reading(&self, id: ConnectionId) -> Reading {
+        match self.clients.connections.get(id).map(|connection| connection.stage) {
+            Some(Stage::AwaitingConnect) => Reading::Once,
+            Some(Stage::Connected) => Reading::Continuous,
+            Some(Stage::Closing) | None => Reading::None,
+        }
+    }
+
+    /// Takes the bytes to send on a connection that was in the tray.
+    pub fn take_output(&mut self, id: ConnectionId) -> Output {
+        flow::take_output(self, id)
+    }
+
+    /// Takes the last bytes of a connection that is ordered to close, and forgets the connection.
+    pub fn take_last_output(&mut self, id: ConnectionId) -> Outbox {
+        end::forget(self, id)
+    }
+
+    /// Gives an emptied send buffer back.
+    pub fn recycle(&mut self, spare: Vec<u8>) {
+        self.clients.recycle(spare);
+    }
+
+    /// What this shard counted, gauges included.
+    pub fn counters(&self) -> Counters {
+        sys::counters(self)
+    }
+
+    /// Whether a client may publish to `topic` through listener `listener`: the access table, for the shell's
+    /// own use.
+    pub fn may_publish(&self, topic: &str, listener: u16) -> bool {
+        let policy = &self.setup.listeners[usize::from(listener)];
+        access::may_publish(topic, policy) == access::Verdict::Allowed
+    }
+
+    /// The policy of the listener through which a connection came.
+    pub(crate) fn policy(&self, listener: u16) -> &ListenerPolicy {
+        &self.setup.listeners[usize::from(listener)]
+    }
+
+    /// Whether there are other shards.
+    pub(crate) fn has_peers(&self) -> bool {
+        self.setup.shard_count > 1
+    }
+}
+
+/// Bytes for one connection.
+#[derive(Debug)]
+pub struct Output {
+    /// What to send.
+    pub outbox: Outbox,
+    /// Whether [`Shard::drained`] must be called once it is sent, even if that is at once.
+    pub wants_drained: WantsDrained,
+}
+
+/// Whether a shard waits for the network to take the bytes it gave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WantsDrained {
+    /// It has more for this connection.
+    Yes,
+    /// It has not.
+    No,
+}

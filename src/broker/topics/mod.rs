@@ -1,0 +1,44 @@
+//! Who wants which topic, and what is kept under one: the tables that a handler asks about a topic or filter.
+//!
+//! | file | answers |
+//! | --- | --- |
+//! | `subscriptions` | which sessions of this shard want this topic |
+//! | `routes` | which other shards want this topic |
+//! | `shared` | which member of a shared group on this shard gets this message |
+//! | `shared_routes` | which shard gets this message for a shared group |
+//! | `retained` | which retained messages match this filter |
+//! | `alias` | which topic an alias stands for, in either direction |
+//!
+//! Below them: `index` (a table keyed by filter: exact ones hashed, the others in a `trie` of `level`s),
+//! `roster` (a list with at most one entry per session), `shard_set`, `fingerprint`.
+//!
+//! Everything here is a value. Sessions and shards are small numbers, messages a type parameter: nothing here may
+//! know a session, a connection or the content of a message. Filters and topics come in checked for syntax and
+//! level count.
+
+mod alias;
+mod fingerprint;
+mod index;
+mod level;
+mod retained;
+mod roster;
+mod routes;
+mod shard_set;
+mod shared;
+mod shared_routes;
+mod subscriptions;
+mod trie;
+
+pub use alias::{AliasOutOfRange, AliasUse, InboundAliases, OutboundAliases};
+pub use fingerprint::{Fingerprint, is_wildcard};
+pub use index::FilterId;
+pub use retained::{Entry, Page, PageQuery, Retained};
+pub use routes::{RouteKey, Routes};
+pub use shard_set::{SHARDS_MAX, ShardSet};
+pub use shared::{
+    GroupId, GroupName, GroupUpdate, Joined, Member, MemberCounts, PickInput, Presence, ShareStrategy,
+    SharedGroups,
+};
+pub use shared_routes::{ShardPick, SharedRoutes};
+pub use subscriptions::{Inserted, Removed, Subscriber, SubscriptionOptions, Subscriptions};
+pub use trie::FilterTrie;

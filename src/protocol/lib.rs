@@ -1,0 +1,72 @@
+//! Bytes to packets and back, for MQTT 3.1, 3.1.1 and 5.0.
+//!
+//! Floor 0: no dependencies, no clock, no state beyond one frame. Decoded packets borrow from the bytes they
+//! were read from. [`Header::read`] cuts a frame off a stream, [`Packet::decode`] reads it,
+//! [`Packet::encode`] writes it. Both directions are served, because the load generator and the tests are
+//! clients; what only one side may send is for the receiver to refuse ([`PacketType::is_server_only`],
+//! [`Reason::client_may_send`]).
+//!
+//! | file | subject |
+//! | --- | --- |
+//! | `frame` | fixed header, packet types |
+//! | `packet` | the sum of all packets |
+//! | `connect` `connack` `disconnect` `auth` | one packet kind each |
+//! | `publish` `acks` | a message and the four answers to it |
+//! | `delivery` | the PUBLISH of a server to one receiver, without copying the payload |
+//! | `subscribe` `unsubscribe` `suback` | the requests and their answers, SUBACK and UNSUBACK |
+//! | `property` `properties` | the table of properties; a section of them |
+//! | `reason` | the table of reason codes |
+//! | `topic` | topic names, filters, plain matching |
+//! | `version` | versions, quality of service |
+//! | `reader` `writer` `error` | the data types of section 1.5, what can be wrong |
+//!
+//! This floor must never know sockets, sessions or time.
+
+#![forbid(unsafe_code)]
+
+mod acks;
+mod auth;
+mod connack;
+mod connect;
+mod delivery;
+mod disconnect;
+mod error;
+mod frame;
+mod packet;
+mod properties;
+mod property;
+mod publish;
+mod reader;
+mod reason;
+mod suback;
+mod subscribe;
+mod topic;
+mod unsubscribe;
+mod version;
+mod writer;
+
+pub use acks::{Ack, encode_ack};
+pub use auth::Auth;
+pub use connack::Connack;
+pub use connect::{Connect, Will};
+pub use delivery::Delivery;
+pub use disconnect::Disconnect;
+pub use error::DecodeError;
+pub use frame::{BODY_BYTES_MAX, Header, PACKET_BYTES_MAX, PacketType};
+pub use packet::{Packet, PacketId};
+pub use properties::{Properties, PropertyBuf};
+pub use property::{Place, Property};
+pub use publish::Publish;
+pub use reason::Reason;
+pub use suback::{Suback, Unsuback};
+pub use subscribe::{FilterBuf, Filters, RetainHandling, Subscribe, SubscribeOptions};
+pub use topic::{
+    Filter, SHARE_PREFIX, TOPIC_BYTES_MAX, is_valid_filter, is_valid_topic, level_count, matches,
+};
+pub use unsubscribe::{TopicFilterBuf, TopicFilters, Unsubscribe};
+pub use version::{Qos, Version};
+
+#[cfg(test)]
+mod roundtrip;
+#[cfg(test)]
+mod testing;

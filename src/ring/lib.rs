@@ -1,0 +1,59 @@
+//! The network ring: TCP sockets for one thread, over io_uring or over epoll.
+//!
+//! This crate owns sockets and the bytes in flight on them, and it is the home of `unsafe` in the workspace. It must never
+//! know a protocol: it carries bytes.
+//!
+//! A [`Network`] belongs to one thread. Its owner calls [`Network::turn`], which submits everything asked for since the
+//! last turn in one system call, waits if allowed to, and hands what happened to a [`Handler`]. A handler has no access
+//! to the network; it notes what it wants and acts between turns. [`run`] is that loop, [`run_hosted`] the same loop
+//! as a guest of glommio's executor.
+//!
+//! | module | subject |
+//! | --- | --- |
+//! | `network` | the public interface: sockets by id, one value per thread |
+//! | `handler` | what a turn tells its caller, and the plain loop |
+//! | `options` | sizes and the choice of engine |
+//! | `socket` | the table of sockets, the life of one socket |
+//! | `send_queue`, `spares` | bytes waiting to be sent, and recycled buffers for them |
+//! | `listener` | binding, accepted and outgoing sockets, socket options |
+//! | `alarms` | the one alarm of the caller and the ring's own time limits |
+//! | `wake` | waking this thread from another one |
+//! | `finish` | closing and detaching, step by step, for both engines |
+//! | `uring`, `ring`, `buffers`, `operation` | the io_uring engine |
+//! | `epoll` | the epoll engine |
+//! | `probe` | what the kernel refuses, why, and what to do about it |
+//! | `host` | the only file that knows glommio |
+
+mod alarms;
+mod buffers;
+mod epoll;
+mod finish;
+mod handler;
+mod host;
+mod listener;
+mod network;
+mod operation;
+mod options;
+mod probe;
+mod ring;
+mod send_queue;
+mod socket;
+mod spares;
+mod state;
+mod stats;
+mod uring;
+mod wake;
+
+#[cfg(test)]
+mod tests;
+
+pub use handler::{Close, Closed, Driver, Handler, Next, Wait, run};
+pub use host::{Executor, Guest, run_hosted, spawn_executor};
+pub use listener::{BindOptions, ListenerId, bind};
+pub use network::Network;
+pub use options::{Engine, Options};
+pub use probe::{OpenError, preflight};
+pub use send_queue::{Segment, SendQueue};
+pub use socket::SocketId;
+pub use stats::Stats;
+pub use wake::Remote;

@@ -1,0 +1,189 @@
+//! What the kernel refuses, why it probably does, and what to do about it.
+//!
+//! Owns the requirements of the io_uring engine and the words for an operator. Asks for flags and operations, never for
+//! kernel versions. Must never know sockets.
+
+use std::fmt;
+use std::io;
+
+use io_uring::{IoUring, Probe, opcode};
+
+use crate::network::Network;
+use crate::options::{Engine, Options};
+
+/// Why a network could not be opened. `Display` names the call, the likely cause and the remedy, for an operator.
+#[derive(Debug)]
+pub struct OpenError {
+    /// The system call, or the feature, that failed.
+    pub call: &'static str,
+    /// What the kernel said.
+    pub error: io::Error,
+    /// The likely cause, as a sentence without a full stop.
+    pub cause: String,
+    /// What to do about it, likewise.
+    pub remedy: &'static str,
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let OpenError { call, error, cause, remedy } = self;
+        write!(out, "{call} failed: {error}. Likely cause: {cause}. Remedy: {remedy}.")
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+const USE_EPOLL: &str = "choose the epoll engine";
+const REMEDY_SYSCTL: &str = "run `sysctl kernel.io_uring_disabled=0`, or choose the epoll engine";
+const REMEDY_SECCOMP: &str = "allow io_uring_setup, io_uring_enter and io_uring_register in the seccomp profile of the \
+     container or service (deploy/ has one), or choose the epoll engine";
+const REMEDY_MEMLOCK: &str = "raise the limit of locked memory (LimitMEMLOCK= of the service, --ulimit memlock= of the \
+     container, or /etc/security/limits.conf), or run fewer shards";
+const REMEDY_KERNEL: &str =
+    "run a newer kernel (6.1 is known to have everything), or choose the epoll engine";
+const REMEDY_FILES: &str = "raise the limit of open files (LimitNOFILE= of the service, `ulimit -n`)";
+
+impl OpenError {
+    /// Explains a failed call.
+    pub(crate) fn new(call: &'static str, error: io::Error) -> OpenError {
+        let surroundings = Surroundings::read();
+        let (cause, remedy) = explain(call, error.raw_os_error().unwrap_or(0), &surroundings);
+        OpenError { call, error, cause, remedy }
+    }
+}
+
+/// What decides between several causes of the same errno.
+#[derive(Clone, Copy, Default, Debug)]
+struct Surroundings {
+    /// `kernel.io_uring_disabled`: 0 allowed, 1 for a privileged group only, 2 for nobody.
+    io_uring_disabled: u32,
+    seccomp: bool,
+    memlock_bytes: u64,
+}
+
+impl Surroundings {
+    fn read() -> Surroundings {
+        let number = |path| std::fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok());
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: the limit is written to the place given.
+        unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) };
+        Surroundings {
+            io_uring_disabled: number("/proc/sys/kernel/io_uring_disabled").unwrap_or(0),
+            seccomp: status.lines().any(|line| line.split_whitespace().eq(["Seccomp:", "2"])),
+            memlock_bytes: limit.rlim_cur,
+        }
+    }
+}
+
+fn explain(call: &str, errno: i32, surroundings: &Surroundings) -> (String, &'static str) {
+    let uring = call.starts_with("io_uring");
+    match errno {
+        libc::EPERM if surroundings.io_uring_disabled > 0 => {
+            let value = surroundings.io_uring_disabled;
+            (format!("the host forbids io_uring (kernel.io_uring_disabled is {value})"), REMEDY_SYSCTL)
+        }
+        libc::EPERM | libc::EACCES if uring => {
+            ("a seccomp profile or security module forbids io_uring".into(), REMEDY_SECCOMP)
+        }
+        libc::ENOSYS if surroundings.seccomp => {
+            ("a seccomp profile hides io_uring, or the kernel was built without it".into(), REMEDY_SECCOMP)
+        }
+        libc::ENOSYS => ("the kernel was built without io_uring, or is too old".into(), REMEDY_KERNEL),
+        libc::ENOMEM if uring => {
+            let kib = surroundings.memlock_bytes / 1024;
+            (
+                format!("the limit of locked memory (RLIMIT_MEMLOCK, now {kib} KiB) is used up by rings"),
+                REMEDY_MEMLOCK,
+            )
+        }
+        libc::ENOMEM => ("the machine or the container is out of memory".into(), "give it more memory"),
+        libc::EMFILE | libc::ENFILE => ("no file descriptors are left".into(), REMEDY_FILES),
+        libc::EINVAL | libc::EOPNOTSUPP if uring => ("the kernel is too old".into(), REMEDY_KERNEL),
+        _ => ("unknown".into(), USE_EPOLL),
+    }
+}
+
+/// Checks that a ring has what the engine is built on. Multishot receive needs no check of its own: it came before
+/// DEFER_TASKRUN, which the set-up has accepted by now.
+pub(crate) fn check_ring(ring: &IoUring) -> Result<(), OpenError> {
+    let params = ring.params();
+    for (present, call) in [
+        (params.is_feature_nodrop(), "io_uring feature NODROP"),
+        (params.is_feature_submit_stable(), "io_uring feature SUBMIT_STABLE"),
+        (params.is_feature_fast_poll(), "io_uring feature FAST_POLL"),
+        (params.is_feature_skip_cqe_on_success(), "io_uring feature CQE_SKIP"),
+    ] {
+        require(present, call)?;
+    }
+    let mut probe = Probe::new();
+    let probed = ring.submitter().register_probe(&mut probe);
+    probed.map_err(|error| OpenError::new("io_uring_register (probe)", error))?;
+    for (code, call) in [
+        (opcode::AcceptMulti::CODE, "io_uring operation ACCEPT"),
+        (opcode::RecvMulti::CODE, "io_uring operation RECV"),
+        (opcode::Send::CODE, "io_uring operation SEND"),
+        (opcode::SendMsg::CODE, "io_uring operation SENDMSG"),
+        (opcode::PollAdd::CODE, "io_uring operation POLL_ADD"),
+        (opcode::AsyncCancel::CODE, "io_uring operation ASYNC_CANCEL"),
+        (opcode::Timeout::CODE, "io_uring operation TIMEOUT"),
+        (opcode::TimeoutUpdate::CODE, "io_uring operation TIMEOUT_REMOVE"),
+    ] {
+        require(probe.is_supported(code), call)?;
+    }
+    Ok(())
+}
+
+fn require(present: bool, call: &'static str) -> Result<(), OpenError> {
+    if present { Ok(()) } else { Err(OpenError::new(call, io::Error::from_raw_os_error(libc::EOPNOTSUPP))) }
+}
+
+/// Whether an engine can be used here and now, tried on a small ring that is closed again.
+///
+/// # Errors
+/// As [`Network::open`].
+pub fn preflight(engine: Engine) -> Result<(), OpenError> {
+    let small =
+        Options { engine, sq_entries: 8, cq_entries: 16, buffers: 1, buffer_bytes: 64, ..Options::default() };
+    Network::open(&small).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn remedy(call: &str, errno: i32, surroundings: Surroundings) -> &'static str {
+        explain(call, errno, &surroundings).1
+    }
+
+    #[test]
+    fn each_refusal_names_its_own_remedy() {
+        let plain = Surroundings::default();
+        let disabled = Surroundings { io_uring_disabled: 2, ..plain };
+        let confined = Surroundings { seccomp: true, ..plain };
+        assert_eq!(remedy("io_uring_setup", libc::EPERM, disabled), REMEDY_SYSCTL);
+        assert_eq!(remedy("io_uring_setup", libc::EPERM, plain), REMEDY_SECCOMP);
+        assert_eq!(remedy("io_uring_setup", libc::ENOSYS, confined), REMEDY_SECCOMP);
+        assert_eq!(remedy("io_uring_setup", libc::ENOSYS, plain), REMEDY_KERNEL);
+        assert_eq!(remedy("io_uring_setup", libc::EINVAL, plain), REMEDY_KERNEL);
+        assert_eq!(remedy("io_uring_setup", libc::ENOMEM, plain), REMEDY_MEMLOCK);
+        assert_eq!(remedy("epoll_create1", libc::EMFILE, plain), REMEDY_FILES);
+    }
+
+    #[test]
+    fn the_message_is_for_an_operator() {
+        let text = OpenError::new("io_uring_setup", io::Error::from_raw_os_error(libc::ENOMEM)).to_string();
+        assert!(text.starts_with("io_uring_setup failed: "), "{text}");
+        assert!(text.contains("RLIMIT_MEMLOCK") && text.contains("LimitMEMLOCK="), "{text}");
+    }
+
+    #[test]
+    fn both_engines_pass_here() {
+        preflight(Engine::Epoll).unwrap();
+        preflight(Engine::IoUring).unwrap();
+    }
+}

@@ -1,0 +1,113 @@
+//! Listeners: limits, refusals of the kernel, and their end.
+
+use super::*;
+
+on_both_engines!(
+    beyond_the_limit_connections_are_refused_and_counted,
+    without_descriptors_the_listener_rests_and_recovers,
+    a_stopped_listener_refuses,
+    two_listeners_are_told_apart,
+);
+
+fn beyond_the_limit_connections_are_refused_and_counted(engine: Engine) {
+    let mut rig = Rig::with(&Options { engine, sockets_max: 2, ..small() });
+    let (first, id) = rig.client();
+    let (_second, _) = rig.client();
+    let third = TcpStream::connect(rig.addr).unwrap();
+    let kind = rig.until("refused", |rig| {
+        rig.seen
+            .iter()
+            .find_map(|seen| if let Seen::AcceptFailed(error) = seen { Some(error.kind()) } else { None })
+    });
+    assert_eq!(kind, io::ErrorKind::QuotaExceeded);
+    assert_eq!(rig.net.stats().accept_refused, 1);
+    assert!(matches!(read_to_end(third), Ok(bytes) if bytes.is_empty()));
+    rig.net.close(id, Close::Now);
+    rig.until_closed(id);
+    drop(first);
+    rig.client();
+}
+
+/// Sets the soft limit of open files and returns the old one.
+fn limit_files(count: u64) -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the limit is read from and written to the places given.
+    unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
+        let old = limit.rlim_cur;
+        limit.rlim_cur = count;
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit), 0);
+        old
+    }
+}
+
+/// The limit concerns the whole process, so that this test runs itself again in a process of its own.
+fn without_descriptors_the_listener_rests_and_recovers(engine: Engine) {
+    const CHILD: &str = "RINGMQ_RING_TEST_CHILD";
+    if std::env::var_os(CHILD).is_none() {
+        let module = if engine == Engine::IoUring { "io_uring" } else { "epoll" };
+        let name = format!("tests::accepting::{module}::without_descriptors_the_listener_rests_and_recovers");
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([&name, "--exact", "--test-threads=1"])
+            .env(CHILD, "1")
+            .output()
+            .unwrap();
+        let output =
+            String::from_utf8_lossy(&child.stdout).into_owned() + &String::from_utf8_lossy(&child.stderr);
+        assert!(child.status.success() && output.contains("1 passed"), "{output}");
+        return;
+    }
+    let mut rig = Rig::with(&Options { engine, accept_rest_ms: 20, ..small() });
+    let stream = TcpStream::connect(rig.addr).unwrap();
+    let old = limit_files(std::os::fd::AsRawFd::as_raw_fd(&stream) as u64 + 1);
+    let start = Instant::now();
+    let failures = |rig: &Rig| {
+        rig.count(
+            |seen| matches!(seen, Seen::AcceptFailed(error) if error.raw_os_error() == Some(libc::EMFILE)),
+        )
+    };
+    rig.until("three failures", |rig| (failures(rig) >= 3).then_some(()));
+    assert!(start.elapsed() >= Duration::from_millis(40), "the listener rests between attempts");
+    limit_files(old);
+    rig.until("accepted", |rig| rig.seen.iter().any(|seen| matches!(seen, Seen::Accepted(_))).then_some(()));
+}
+
+fn a_stopped_listener_refuses(engine: Engine) {
+    let mut rig = Rig::new(engine);
+    let (mut stream, id) = rig.reading_client();
+    rig.net.stop_listening(rig.listener);
+    rig.net.stop_listening(rig.listener);
+    rig.settle();
+    assert_eq!(TcpStream::connect(rig.addr).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    stream.write_all(b"still here").unwrap();
+    rig.until_received(id, b"still here");
+}
+
+fn two_listeners_are_told_apart(engine: Engine) {
+    struct Which(Vec<ListenerId>);
+    impl Handler for Which {
+        fn accepted(&mut self, listener: ListenerId, _: SocketId) {
+            self.0.push(listener);
+        }
+        fn data(&mut self, _: SocketId, _: &mut [u8]) {}
+        fn stalled(&mut self, _: SocketId) {}
+        fn drained(&mut self, _: SocketId) {}
+        fn closed(&mut self, _: SocketId, _: Closed) {}
+        fn detached(&mut self, _: SocketId, _: OwnedFd) {}
+        fn woken(&mut self) {}
+        fn alarm(&mut self) {}
+    }
+    let mut rig = Rig::new(engine);
+    let second = bind("127.0.0.1:0".parse().unwrap(), &BindOptions::default()).unwrap();
+    let second_addr = second.local_addr().unwrap();
+    let second = rig.net.listen(second).unwrap();
+    let mut which = Which(Vec::new());
+    for (addr, expected) in [(second_addr, second), (rig.addr, rig.listener), (second_addr, second)] {
+        let _stream = TcpStream::connect(addr).unwrap();
+        which.0.clear();
+        while which.0.is_empty() {
+            rig.net.turn(Wait::ForOne, &mut which).unwrap();
+        }
+        assert_eq!(which.0, [expected]);
+    }
+}

@@ -1,0 +1,153 @@
+//! The keys that tie the broker to its host: where its data are, how it logs, where it listens, TLS and the
+//! network engine. It owns names, defaults and ranges only.
+
+use std::path::PathBuf;
+
+use super::key::{Domain, choices, section};
+use super::listen::ListenUrl;
+use super::setting::Texts;
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+
+section! {
+    /// The keys at the top of the file, before the first `[section]`.
+    General at "" in general, Broker;
+
+    /// Folder of everything that outlives the process; made when missing. Without the key it is the one in the
+    /// environment variable `STATE_DIRECTORY`, as set by systemd, and otherwise `ringmq-data` in the working
+    /// directory.
+    data_dir: PathBuf = PathBuf::from("ringmq-data"), Domain::Path;
+    /// Number of shards, each with a thread of its own; 0 for one on each core that the process may use.
+    shards: u16 = 0, Domain::count(0, 128);
+    /// Longest time in milliseconds that a stop waits for connections to drain and data to reach the disk.
+    stop_timeout_ms: u32 = 5000, Domain::milliseconds(0, 600_000);
+}
+
+section! {
+    /// What is logged, to standard error.
+    Log at "log" in log, Broker;
+
+    /// Least important level that is written.
+    level: LogLevel = LogLevel::Info, Domain::OneOf(LogLevel::CHOICES);
+    /// How a line is written.
+    format: LogFormat = LogFormat::Text, Domain::OneOf(LogFormat::CHOICES);
+}
+
+section! {
+    /// One table for each address to listen on. Keys of `[mqtt]` and `[tls]` may be given again here, as
+    /// `mqtt.KEY` and `tls.KEY`. With no table at all the broker listens on tcp 1883 and tls 8883 of
+    /// 127.0.0.1 and ::1, so that only this host reaches it.
+    ListenerKeys at "listener" in listener, OneListener;
+
+    /// Where to listen: `tcp://HOST:PORT` or `tls://HOST:PORT`. An IPv6 address stands in brackets; `0.0.0.0`
+    /// and `[::]` are all addresses of the host; port 0 is any free port. The key must be given.
+    url: ListenUrl = ListenUrl::default(), Domain::Url;
+    /// Name in logs and metrics; empty to use the url.
+    name: String = String::new(), Domain::Name;
+    /// Connections of this listener at once; 0 for no bound but `limits.connections_max`.
+    connections_max: u32 = 0, Domain::count(0, 10_000_000);
+}
+
+section! {
+    /// Certificates and handshakes of tls:// listeners. Without `cert` and `key` the broker makes a certificate
+    /// authority of its own in `DATA_DIR/tls`, whose `ca.pem` clients can trust.
+    Tls at "tls" in tls, EachListener;
+
+    /// PEM file with the server's certificate, followed by those in between it and its authority.
+    cert: Option<PathBuf> = None, Domain::OptionalPath;
+    /// PEM file with the private key of the certificate.
+    key: Option<PathBuf> = None, Domain::OptionalPath;
+    /// PEM file with the authorities whose client certificates are accepted.
+    client_ca: Option<PathBuf> = None, Domain::OptionalPath;
+    /// Whether clients are asked for a certificate.
+    client_auth: ClientAuth = ClientAuth::None, Domain::OneOf(ClientAuth::CHOICES);
+    /// Versions of TLS that are offered.
+    versions: Vec<TlsVersion> = vec![TlsVersion::V12, TlsVersion::V13], Domain::SomeOf(TlsVersion::CHOICES);
+    /// Whether a client may resume a former TLS session, which saves most of a handshake.
+    session_tickets: bool = true, Domain::Switch;
+    /// Time in milliseconds from the connection until the handshake must be done.
+    handshake_timeout_ms: u32 = 10_000, Domain::milliseconds(100, 600_000);
+    /// Application protocols (ALPN) that are offered. Clients that name none are served; those that name only
+    /// others are refused. An empty list turns the check off.
+    alpn: Texts = Texts(vec!["mqtt".to_owned()]), Domain::Texts(255);
+}
+
+section! {
+    /// Sockets and the engine that drives them.
+    Network at "network" in network, Broker;
+
+    /// What drives the sockets.
+    engine: Engine = Engine::Auto, Domain::OneOf(Engine::CHOICES);
+    /// Connections that may wait in the kernel to be accepted, for each listener and core. The kernel lowers it
+    /// to net.core.somaxconn.
+    accept_backlog: u32 = 4096, Domain::count(1, 65_535);
+    /// Receive buffers of each core, shared by all of its connections.
+    receive_buffers: u16 = 1024, Domain::PowerOfTwo { least: 16, most: 32_768 };
+    /// Size of one receive buffer.
+    receive_buffer_bytes: u32 = 8 * KIB as u32, Domain::bytes(KIB, MIB);
+    /// Whether small packets are sent at once (TCP_NODELAY) instead of being gathered by the kernel.
+    tcp_nodelay: bool = true, Domain::Switch;
+    /// Longest time in milliseconds that a closing connection may take to accept what is still to be sent.
+    close_linger_ms: u32 = 2000, Domain::milliseconds(0, 60_000);
+}
+
+choices! {
+    /// How important a log line is.
+    LogLevel {
+        /// Something does not work.
+        Error = "error",
+        /// Something is not as it should be.
+        Warn = "warn",
+        /// Start, stop and rare changes of state.
+        Info = "info",
+        /// Connections and their ends.
+        Debug = "debug",
+        /// Every packet.
+        Trace = "trace",
+    }
+}
+
+choices! {
+    /// How a log line is written.
+    LogFormat {
+        /// For people.
+        Text = "text",
+        /// One JSON object for each line.
+        Json = "json",
+    }
+}
+
+choices! {
+    /// Whether clients are asked for a certificate.
+    ClientAuth {
+        /// Never.
+        None = "none",
+        /// Asked; a client without one is served all the same, one with a wrong one is not.
+        Optional = "optional",
+        /// Asked; a client without a right one is refused.
+        Required = "required",
+    }
+}
+
+choices! {
+    /// A version of TLS.
+    TlsVersion {
+        /// TLS 1.2.
+        V12 = "1.2",
+        /// TLS 1.3.
+        V13 = "1.3",
+    }
+}
+
+choices! {
+    /// What drives the sockets.
+    Engine {
+        /// io_uring where the kernel allows it, otherwise epoll.
+        Auto = "auto",
+        /// io_uring; the broker does not start without it.
+        IoUring = "io_uring",
+        /// epoll.
+        Epoll = "epoll",
+    }
+}

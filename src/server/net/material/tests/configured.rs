@@ -1,0 +1,125 @@
+//! Certificates that the operator configured.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::super::{check, prepare};
+use super::{DAY, config, config_listening, read, some_day};
+
+/// A folder with a good pair of files, `server.pem` and `server.key`, and their names.
+fn pair() -> (tempfile::TempDir, PathBuf, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    prepare(&config(folder.path(), &[]), some_day()).unwrap();
+    let tls = folder.path().join("data/tls");
+    let (cert, key) = (tls.join("server.pem"), tls.join("server.key"));
+    (folder, cert, key)
+}
+
+fn keys<'a>(cert: &'a Path, key: &'a Path) -> [(&'static str, &'a Path); 2] {
+    [("tls.cert", cert), ("tls.key", key)]
+}
+
+#[test]
+fn a_configured_pair_is_used_and_nothing_is_made() {
+    let (_pair, cert, key) = pair();
+    let folder = tempfile::tempdir().unwrap();
+    let materials = prepare(&config(folder.path(), &keys(&cert, &key)), some_day()).unwrap();
+    assert_eq!(materials.listeners[0].as_ref().unwrap().ca, None);
+    assert_eq!(materials.notices, [""; 0]);
+    assert!(!folder.path().join("data").exists());
+}
+
+#[test]
+fn a_certificate_out_of_its_time_is_used_and_told_of() {
+    let (folder, cert, key) = pair();
+    let config = config(folder.path(), &keys(&cert, &key));
+    let notices = |now| prepare(&config, now).unwrap().notices;
+    assert_eq!(notices(some_day() + DAY * 826), [format!("{}: the certificate has expired", cert.display())]);
+    let early = format!("{}: the certificate is not valid yet: is the clock right?", cert.display());
+    assert_eq!(notices(some_day() - DAY * 2), [early]);
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_told_once_by_start_and_check_alike() {
+    let (folder, cert, key) = pair();
+    let (other, _, other_key) = pair();
+    let missing = folder.path().join("missing.pem");
+    let encrypted = folder.path().join("encrypted.key");
+    fs::write(
+        &encrypted,
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+    )
+    .unwrap();
+    let cut = folder.path().join("cut.pem");
+    fs::write(&cut, &read(&cert)[..100]).unwrap();
+    let table = [
+        (
+            &missing,
+            &key,
+            format!("{}: cannot be read: No such file or directory (os error 2)", missing.display()),
+        ),
+        (
+            &key,
+            &key,
+            format!(
+                "{}: expected a certificate (-----BEGIN CERTIFICATE-----), found only a private key",
+                key.display()
+            ),
+        ),
+        (
+            &cert,
+            &cert,
+            format!(
+                "{}: expected a private key (-----BEGIN PRIVATE KEY-----), found only a certificate",
+                cert.display()
+            ),
+        ),
+        (
+            &cert,
+            &encrypted,
+            format!(
+                "{}: holds an encrypted private key, and nobody is there to type its passphrase: decrypt it with \
+                 openssl pkey",
+                encrypted.display()
+            ),
+        ),
+        (
+            &cert,
+            &other_key,
+            format!("{}: is not the key of the first certificate in {}", other_key.display(), cert.display()),
+        ),
+    ];
+    for (cert, key, told) in table {
+        let urls = ["tls://127.0.0.1:0", "tls://127.0.0.1:0", "tcp://127.0.0.1:0"];
+        let config = config_listening(folder.path(), &urls, &keys(cert, key));
+        let errors = prepare(&config, some_day()).unwrap_err();
+        assert_eq!(errors.iter().map(ToString::to_string).collect::<Vec<_>>(), [told]);
+        assert_eq!(check(&config, some_day()).unwrap_err(), errors);
+    }
+    let errors = prepare(&config(folder.path(), &keys(&cut, &key)), some_day()).unwrap_err();
+    assert!(
+        errors[0].to_string().starts_with(&format!("{}: is not a valid PEM file: ", cut.display())),
+        "{errors:?}"
+    );
+    drop(other);
+}
+
+#[test]
+fn authorities_of_clients_are_checked_too() {
+    let (folder, cert, key) = pair();
+    let client_ca = folder.path().join("clients.pem");
+    fs::write(&client_ca, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+    let [first, second] = keys(&cert, &key);
+    let required = Path::new("required");
+    let keys = [first, second, ("tls.client_ca", client_ca.as_path()), ("tls.client_auth", required)];
+    let errors = check(&config(folder.path(), &keys), some_day()).unwrap_err();
+    let told = format!("{}: certificate 1 cannot be trusted: ", client_ca.display());
+    assert!(errors[0].to_string().starts_with(&told), "{errors:?}");
+}
+
+#[test]
+fn a_check_makes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    check(&config(folder.path(), &[]), some_day()).unwrap();
+    assert!(!folder.path().join("data").exists());
+}

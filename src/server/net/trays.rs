@@ -1,0 +1,176 @@
+//! The trays of the shard, emptied: letters into mailboxes first, then bytes into sockets, then orders.
+
+use ringmq_broker::WantsDrained;
+use ringmq_broker::message::Message;
+use ringmq_broker::outbox::{Chunk, Outbox};
+use ringmq_broker::seed::ShardId;
+use ringmq_broker::trays::{ConnectionId, HandOff, Order};
+use ringmq_ring::{Close, Network, Next, Segment, SendQueue, SocketId};
+use std::rc::Rc;
+
+use super::pump::Pump;
+use super::wire::{Layer, Leaving};
+use crate::runtime::mailbox::{BATCH_LETTERS_MAX, Batch};
+
+/// Empties all trays.
+pub(crate) fn empty(pump: &mut Pump, net: &mut Network) {
+    post_letters(pump);
+    for (socket, bytes) in std::mem::take(&mut pump.tls_output) {
+        push(net, socket, Segment::Bytes(bytes));
+    }
+    let sends = std::mem::take(&mut pump.shard.trays().sends);
+    for &connection in &sends {
+        send(pump, net, connection);
+    }
+    recycle_list(pump, sends);
+    for order in std::mem::take(&mut pump.shard.trays().orders) {
+        carry_out(pump, net, order);
+    }
+    for socket in std::mem::take(&mut pump.to_close) {
+        net.close(socket, Close::AfterDrain { linger_ms: pump.setup.close_linger_ms });
+    }
+    for note in std::mem::take(&mut pump.shard.trays().notes) {
+        pump.log.ended(&note);
+    }
+}
+
+/// Keeps the capacity of the list of sends.
+fn recycle_list(pump: &mut Pump, mut sends: Vec<ConnectionId>) {
+    let tray = &mut pump.shard.trays().sends;
+    if tray.is_empty() {
+        sends.clear();
+        *tray = sends;
+    }
+}
+
+/// Posts letters in batches. What does not fit goes back to the front of its tray.
+fn post_letters(pump: &mut Pump) {
+    if pump.shard.trays().letters_waiting() == 0 {
+        return;
+    }
+    for to in 0..pump.shard.trays().letters.len() as ShardId {
+        while !pump.shard.trays().letters[usize::from(to)].is_empty() {
+            let trays = pump.shard.trays();
+            let letters: Vec<_> = std::iter::from_fn(|| trays.take_letter(to)).take(BATCH_LETTERS_MAX).collect();
+            if let Err(Batch::Letters(letters)) = pump.mailbox.post(to, Batch::Letters(letters)) {
+                for letter in letters.into_iter().rev() {
+                    pump.shard.trays().return_letter(to, letter);
+                }
+                break;
+            }
+        }
+    }
+}
+
+/// Gives the network what waits for a connection.
+fn send(pump: &mut Pump, net: &mut Network, connection: ConnectionId) {
+    let output = pump.shard.take_output(connection);
+    let Some(wire) = pump.wires.of(connection) else { return };
+    let socket = wire.socket;
+    write(&mut wire.layer, net, socket, output.outbox);
+    if output.wants_drained == WantsDrained::Yes {
+        net.notify_drained(socket);
+    }
+    pump.shard.recycle(net.spare_buffer());
+}
+
+/// Encrypts if need be and queues.
+fn write(layer: &mut Layer, net: &mut Network, socket: SocketId, outbox: Outbox) {
+    match layer {
+        Layer::Plain => {
+            match outbox.into_bytes() {
+                Ok(bytes) => push_to(net.send_queue(socket), Segment::Bytes(bytes)),
+                Err(outbox) => outbox.into_chunks().for_each(|chunk| push_to(net.send_queue(socket), segment(chunk))),
+            }
+            net.send(socket);
+        }
+        Layer::Tls(tls) => {
+            let mut records = net.spare_buffer();
+            let chunks: Vec<Chunk> = outbox.into_chunks().collect();
+            let slices: Vec<&[u8]> = chunks.iter().map(chunk_bytes).collect();
+            // A stream that can no longer encrypt is one whose end is on its way.
+            if tls.send(&slices, &mut records).is_ok() {
+                push(net, socket, Segment::Bytes(records));
+            }
+        }
+        Layer::Sniffing(_) | Layer::Leaving(_) | Layer::Closing => {}
+    }
+}
+
+fn chunk_bytes(chunk: &Chunk) -> &[u8] {
+    match chunk {
+        Chunk::Bytes(bytes) => bytes,
+        Chunk::Payload(message) => message.payload(),
+    }
+}
+
+fn segment(chunk: Chunk) -> Segment {
+    match chunk {
+        Chunk::Bytes(bytes) => Segment::Bytes(bytes),
+        Chunk::Payload(message) => Segment::Shared(Rc::<Message>::new(message)),
+    }
+}
+
+fn push_to(queue: Option<&mut SendQueue>, segment: Segment) {
+    if let Some(queue) = queue {
+        queue.push(segment);
+    }
+}
+
+fn push(net: &mut Network, socket: SocketId, segment: Segment) {
+    push_to(net.send_queue(socket), segment);
+    net.send(socket);
+}
+
+fn carry_out(pump: &mut Pump, net: &mut Network, order: Order) {
+    match order {
+        Order::Close(connection) => close(pump, net, connection),
+        Order::HandOff(handoff) => hand_off(pump, net, *handoff),
+        Order::Pause(connection) => {
+            if let Some(wire) = pump.wires.of(connection) {
+                net.pause(wire.socket);
+            }
+        }
+        Order::Resume(connection) => {
+            if let Some(wire) = pump.wires.of(connection) {
+                net.resume(wire.socket);
+            }
+        }
+    }
+}
+
+fn close(pump: &mut Pump, net: &mut Network, connection: ConnectionId) {
+    let last = pump.shard.take_last_output(connection);
+    let Some(wire) = pump.wires.of(connection) else { return };
+    let socket = wire.socket;
+    if !last.is_empty() {
+        write(&mut wire.layer, net, socket, last);
+    }
+    if let Layer::Tls(tls) = &mut wire.layer {
+        let mut goodbye = net.spare_buffer();
+        tls.close(&mut goodbye);
+        push(net, socket, Segment::Bytes(goodbye));
+    }
+    wire.layer = Layer::Closing;
+    net.close(socket, Close::AfterDrain { linger_ms: pump.setup.close_linger_ms });
+}
+
+fn hand_off(pump: &mut Pump, net: &mut Network, handoff: HandOff) {
+    let Some(wire) = pump.wires.of(handoff.connection) else { return };
+    let tls = match std::mem::replace(&mut wire.layer, Layer::Closing) {
+        Layer::Tls(tls) => Some(tls),
+        _ => None,
+    };
+    wire.layer = Layer::Leaving(Box::new(Leaving { to: handoff.to, bytes: handoff.bytes, tls }));
+    net.detach(wire.socket);
+}
+
+/// Letters that did not fit are tried again when the receiver has had time to work, not in a spin: the receiver was
+/// woken, and any answer of it wakes this thread.
+pub(crate) fn next_after(waits: bool) -> Next {
+    if waits {
+        std::thread::yield_now();
+        return Next::Again;
+    }
+    Next::Wait
+}

@@ -1,0 +1,12 @@
+//! Threads, mailboxes, time and signals: what carries the shards.
+
+pub(crate) mod census;
+pub(crate) mod clock;
+pub(crate) mod cores;
+pub(crate) mod launch;
+pub(crate) mod listen;
+pub(crate) mod load;
+pub(crate) mod log;
+pub(crate) mod mailbox;
+pub(crate) mod setup;
+pub(crate) mod signals;

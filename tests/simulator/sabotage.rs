@@ -1,0 +1,96 @@
+//! Faults put into the world on purpose: a simulator that does not find them is worth nothing.
+//!
+//! Owns what is broken and how often. Must never be on in a run that is meant to pass.
+
+use ringmq_broker::letter::Letter;
+use ringmq_protocol::PacketType;
+
+use super::frames;
+use super::random::Random;
+
+/// What is broken on purpose.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sabotage {
+    /// Nothing.
+    None,
+    /// A letter now and then never arrives.
+    LoseLetter,
+    /// A letter now and then arrives twice.
+    RepeatLetter,
+    /// A letter now and then overtakes the one before it.
+    SwapLetters,
+    /// A packet now and then never reaches the client, though those behind it do.
+    LosePacket,
+    /// A PUBLISH now and then reaches the client twice.
+    RepeatPublish,
+    /// A repeated PUBLISH says that it is none.
+    ClearDup,
+}
+
+impl Sabotage {
+    /// Everything that can be broken.
+    pub const ALL: [Sabotage; 6] = [
+        Sabotage::LoseLetter,
+        Sabotage::RepeatLetter,
+        Sabotage::SwapLetters,
+        Sabotage::LosePacket,
+        Sabotage::RepeatPublish,
+        Sabotage::ClearDup,
+    ];
+}
+
+const PERCENT: u32 = 4;
+const DUP: u8 = 0b1000;
+
+/// Breaks things.
+#[derive(Clone, Debug)]
+pub(crate) struct Saboteur {
+    kind: Sabotage,
+    random: Random,
+}
+
+impl Saboteur {
+    pub(crate) fn new(kind: Sabotage, seed: u64) -> Saboteur {
+        Saboteur { kind, random: Random::new(seed, 0x5AB0) }
+    }
+
+    /// How often a letter arrives.
+    pub(crate) fn copies(&mut self, _: &Letter) -> usize {
+        match self.kind {
+            Sabotage::LoseLetter if self.random.chance(PERCENT) => 0,
+            Sabotage::RepeatLetter if self.random.chance(PERCENT) => 2,
+            _ => 1,
+        }
+    }
+
+    /// Whether the letter that was posted last overtakes the one before it.
+    pub(crate) fn swaps(&mut self) -> bool {
+        self.kind == Sabotage::SwapLetters && self.random.chance(PERCENT)
+    }
+
+    /// Bytes for a client, which are whole packets.
+    pub(crate) fn output(&mut self, bytes: Vec<u8>) -> Vec<u8> {
+        match self.kind {
+            Sabotage::LosePacket | Sabotage::RepeatPublish | Sabotage::ClearDup => self.packets(&bytes),
+            _ => bytes,
+        }
+    }
+
+    fn packets(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(bytes.len());
+        for (header, packet) in frames::cut(bytes) {
+            let is_publish = header.kind == PacketType::Publish;
+            match self.kind {
+                Sabotage::LosePacket if self.random.chance(PERCENT) => continue,
+                Sabotage::RepeatPublish if is_publish && self.random.chance(PERCENT) => out.extend(packet),
+                _ => {}
+            }
+            let start = out.len();
+            out.extend(packet);
+            if self.kind == Sabotage::ClearDup && is_publish {
+                out[start] &= !DUP;
+            }
+        }
+        out
+    }
+}

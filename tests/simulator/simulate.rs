@@ -1,0 +1,2 @@
+//! Runs seeds of the simulator.
+fn main() {}
