@@ -232,8 +232,8 @@ properties! {
     RetainAvailable(value: u8) = 0x25, "Retain Available", Byte, Flag, in [Connack];
     /// 0x26: any pair of strings, as often as wanted.
     UserProperty(name: &'a str, value: &'a str) = 0x26, "User Property", Pair, Any,
-        in [Connect Connack Publish Puback Pubrec Pubrel Pubcomp Subscribe Suback Unsubscribe Unsuback Disconnect
-            Auth] + WILL;
+        in [Connect Connack Publish Puback Pubrec Pubrel Pubcomp Subscribe Suback Unsubscribe Unsuback
+            Disconnect Auth] + WILL;
     /// 0x27: bytes of the largest packet the sender of this takes, 1 to 4,294,967,295.
     MaximumPacketSize(bytes: u32) = 0x27, "Maximum Packet Size", FourByte, NotZero, in [Connect Connack];
     /// 0x28: whether filters with wildcards are served.

@@ -15,8 +15,8 @@ use ringmq_tests::simulator::wire::ClientEnd;
 use crate::trial::Stage;
 use crate::wire::properties::{Properties, TOPIC_ALIAS};
 use crate::wire::{
-    Ack, Codes, Connack, Connect, Encode, Message, PINGREQ, Packet, Publish, Subscribe, Unsubscribe, Version, ack, disconnect,
-    first,
+    Ack, Codes, Connack, Connect, Encode, Message, PINGREQ, Packet, Publish, Subscribe, Unsubscribe, Version,
+    ack, disconnect, first,
 };
 
 /// A client on one connection.

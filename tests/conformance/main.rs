@@ -22,7 +22,13 @@ macro_rules! areas {
 areas! {
     connack
     connect
+    flow_control
     offers
+    publish
+    qos1
+    qos2
+    retained
     session
+    topics
     will
 }

@@ -108,7 +108,11 @@ fn area(proof: &Proof) -> &'static str {
 }
 
 fn all_ids() -> BTreeSet<String> {
-    statements::chapters().into_iter().flat_map(|chapter| chapter.statements).map(|statement| statement.id).collect()
+    statements::chapters()
+        .into_iter()
+        .flat_map(|chapter| chapter.statements)
+        .map(|statement| statement.id)
+        .collect()
 }
 
 #[test]
@@ -132,8 +136,10 @@ fn every_testable_statement_is_proved_or_explained() {
     let evidence = Evidence::gather();
     let chapters = statements::chapters();
     let all = chapters.iter().flat_map(|chapter| &chapter.statements);
-    let open: Vec<_> =
-        all.filter(|statement| matches!(evidence.standing(statement), Standing::Open)).map(|s| &s.id).collect();
+    let open: Vec<_> = all
+        .filter(|statement| matches!(evidence.standing(statement), Standing::Open))
+        .map(|s| &s.id)
+        .collect();
     assert!(open.is_empty(), "{} statements with neither test nor reason: {open:#?}", open.len());
 }
 
@@ -143,7 +149,9 @@ fn the_page_is_up_to_date() {
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(PATH, &page).expect("docs can be written");
     }
-    for line in page.lines().skip_while(|line| !line.starts_with("| |")).take_while(|line| line.starts_with('|')) {
+    for line in
+        page.lines().skip_while(|line| !line.starts_with("| |")).take_while(|line| line.starts_with('|'))
+    {
         println!("{line}");
     }
     let written = std::fs::read_to_string(PATH).unwrap_or_default();

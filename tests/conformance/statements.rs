@@ -63,12 +63,15 @@ fn errors() -> Vec<Statement> {
     for row in rows(ERRORS) {
         let section = row[1].split(' ').next().unwrap_or(row[1]);
         let key = format!("error:{}-{section}", row[0]);
-        let number = statements.iter().filter(|earlier| earlier.id.starts_with(&format!("{key}-"))).count() + 1;
+        let number =
+            statements.iter().filter(|earlier| earlier.id.starts_with(&format!("{key}-"))).count() + 1;
         statements.push(Statement { id: format!("{key}-{number}"), text: row[2], is_testable: true });
     }
     statements
 }
 
 fn rules() -> Vec<Statement> {
-    rows(RULES).map(|row| Statement { id: format!("rule:{}", row[0]), text: row[1], is_testable: true }).collect()
+    rows(RULES)
+        .map(|row| Statement { id: format!("rule:{}", row[0]), text: row[1], is_testable: true })
+        .collect()
 }

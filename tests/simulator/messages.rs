@@ -74,7 +74,9 @@ impl Messages {
         if draft.extras == Extras::Some {
             let number = id.0.to_string();
             passed_on.push(Property::PayloadFormat(1)).push(Property::ContentType("text/plain"));
-            passed_on.push(Property::UserProperty("number", &number)).push(Property::UserProperty("number", "again"));
+            passed_on
+                .push(Property::UserProperty("number", &number))
+                .push(Property::UserProperty("number", "again"));
         }
         let Draft { publisher, topic, qos, retain, expiry_s, .. } = draft;
         self.all.push(Message { publisher, topic, qos, retain, expiry_s, payload, passed_on });

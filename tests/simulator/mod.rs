@@ -10,10 +10,12 @@
 //! | [`random`], [`digest`] | seeded chance; a rolling hash |
 //! | [`sabotage`] | faults put in on purpose, to see whether they are found |
 
+pub mod client;
 pub mod digest;
 pub mod facts;
 pub mod frames;
 pub mod mailboxes;
+pub mod messages;
 pub mod random;
 pub mod sabotage;
 pub mod setup;

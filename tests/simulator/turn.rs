@@ -45,7 +45,8 @@ impl World {
             }
         }
         let wires = &self.wires;
-        self.live.retain(|&wire| !(wires[wire.0].place == Place::Closed && wires[wire.0].to_client.is_empty()));
+        self.live
+            .retain(|&wire| !(wires[wire.0].place == Place::Closed && wires[wire.0].to_client.is_empty()));
         moved
     }
 
@@ -167,7 +168,8 @@ impl World {
         let broker = &mut self.shards[usize::from(shard)];
         broker.receive(self.now, connection, &bytes);
         let is_handed_off = |order: &Order| matches!(order, Order::HandOff(h) if h.connection == connection);
-        let (reading, is_leaving) = (broker.reading(connection), broker.trays().orders.iter().any(is_handed_off));
+        let (reading, is_leaving) =
+            (broker.reading(connection), broker.trays().orders.iter().any(is_handed_off));
         wire.unhandled.extend(bytes);
         if reading == Reading::Once {
             return;
@@ -247,7 +249,8 @@ impl World {
     fn tell_posted(&mut self, shard: ShardId) {
         let trays = self.shards[usize::from(shard)].trays();
         let waiting = trays.letters.iter().map(|letters| letters.len() as u64);
-        let counts = self.mailboxes.posted(shard).iter().zip(waiting).map(|(posted, waiting)| posted + waiting);
+        let counts =
+            self.mailboxes.posted(shard).iter().zip(waiting).map(|(posted, waiting)| posted + waiting);
         let counts = counts.collect();
         self.tell(What::Posted { shard, counts });
     }

@@ -64,9 +64,8 @@ fn tell(shard: &mut Shard, id: SlotId, ending: Ending) {
     let Some(connection) = shard.clients.connections.get(id) else { return };
     let limit = connection.agreed.packet_bytes_max as usize;
     let mut properties = PropertyBuf::default();
-    if !ending.what.is_empty() {
-        properties.push(Property::ReasonString(ending.what));
-    }
+    let what = if ending.what.is_empty() { ending.cause.row().name } else { ending.what };
+    properties.push(Property::ReasonString(what));
     let explained = disconnect_packet(reason, properties.as_properties());
     let bare = disconnect_packet(reason, Properties::EMPTY);
     let fitting = [explained, bare].into_iter().find(|packet| packet.encoded_len(Version::V5) <= limit);

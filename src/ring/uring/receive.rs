@@ -135,15 +135,20 @@ impl Uring {
         }
     }
 
-    /// Arms the sockets that waited for a buffer: as many as there are buffers, the longest waiting first.
+    /// Arms the sockets that waited for a buffer: as many as there are buffers, the longest waiting first. The kernel
+    /// reports the lack of a buffer before it looks for bytes, so that those armed may well leave buffers to the others:
+    /// the turn must not block before all had their chance.
     pub(super) fn feed_starved(&mut self, state: &mut State) {
-        let chances = usize::from(self.buffers().free_count()).min(self.starved.len());
-        for _ in 0..chances {
-            let Some(id) = self.starved.pop_front() else { return };
+        let mut chances = self.buffers().free_count();
+        while chances > 0
+            && let Some(id) = self.starved.pop_front()
+        {
             if let Some(socket) = state.sockets.get_mut(id) {
                 socket.flags.clear(Flags::STARVED);
                 self.adjust_receive(state, id);
+                chances -= 1;
             }
+            state.busy |= chances == 0 && !self.starved.is_empty();
         }
     }
 

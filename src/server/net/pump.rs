@@ -337,6 +337,8 @@ impl Driver for Pump {
         self.load.begin();
         self.heed_stop(net);
         let inbox = self.empty_inbox();
+        // Before any connection is opened: an open may use the slot of one that an order in the trays still names.
+        trays::empty(self, net);
         self.open_accepted(net);
         self.adopt_arrived(net);
         self.keep_time(net);

@@ -100,3 +100,107 @@ fn stranger(bytes: &[u8]) -> Wrong {
 fn agrees(bytes: &[u8], start: &[u8]) -> bool {
     bytes.iter().zip(start).all(|(byte, expected)| byte == expected)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MQTT: &[u8] = b"\x10\x0c\x00\x04MQTT\x05\x02\x00\x3c";
+    const HELLO: &[u8] = b"\x16\x03\x01\x00\xf4\x01\x00\x00\xf0";
+
+    /// The verdicts on all prefixes of a sample, run lengths first.
+    fn verdicts(port: PortKind, sample: &[u8]) -> Vec<(usize, Verdict)> {
+        let all = (0..=sample.len()).map(|length| sniff(port, &sample[..length]));
+        let mut runs: Vec<(usize, Verdict)> = Vec::new();
+        for verdict in all {
+            match runs.last_mut() {
+                Some((count, last)) if *last == verdict => *count += 1,
+                _ => runs.push((1, verdict)),
+            }
+        }
+        runs
+    }
+
+    #[test]
+    fn the_first_byte_of_a_connect_is_enough() {
+        let length = MQTT.len();
+        assert_eq!(verdicts(PortKind::Plain, MQTT), [(1, Verdict::NeedMore), (length, Verdict::Mqtt)]);
+        let wrong = Verdict::Wrong(Wrong::PlainOnTlsPort);
+        assert_eq!(verdicts(PortKind::Tls, MQTT), [(1, Verdict::NeedMore), (length, wrong)]);
+    }
+
+    #[test]
+    fn two_bytes_of_a_client_hello_are_enough() {
+        let length = HELLO.len();
+        assert_eq!(verdicts(PortKind::Tls, HELLO), [(2, Verdict::NeedMore), (length - 1, Verdict::Tls)]);
+        let wrong = Verdict::Wrong(Wrong::TlsOnPlainPort);
+        assert_eq!(verdicts(PortKind::Plain, HELLO), [(1, Verdict::NeedMore), (length, wrong)]);
+    }
+
+    #[test]
+    fn strangers_are_named_on_both_ports_at_every_length() {
+        use Wrong::{HttpRequest, Junk, ProxyHeader};
+        let table: &[(&[u8], &[(usize, Wrong)])] = &[
+            (b"GET / HTTP/1.1\r\n", &[(16, HttpRequest)]),
+            (b"HEAD / HTTP/1.1\r\n", &[(17, HttpRequest)]),
+            (b"POST /mqtt HTTP/1.1\r\n", &[(21, HttpRequest)]),
+            (b"PUT /", &[(5, HttpRequest)]),
+            (b"PATCH /", &[(7, HttpRequest)]),
+            (b"DELETE /", &[(8, HttpRequest)]),
+            (b"TRACE /", &[(7, HttpRequest)]),
+            (b"OPTIONS * HTTP/1.1", &[(18, HttpRequest)]),
+            (b"CONNECT broker:1883 HTTP/1.1", &[(28, HttpRequest)]),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &[(24, HttpRequest)]),
+            (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", &[(2, HttpRequest), (34, ProxyHeader)]),
+            (b"\r\n\r\n\0\r\nQUIT\n\x21\x11", &[(4, Junk), (10, ProxyHeader)]),
+            (b"\r\n\r\nhello", &[(9, Junk)]),
+            (b"GETTING", &[(3, HttpRequest), (4, Junk)]),
+            (b"get /", &[(5, Junk)]),
+            (b"SSH-2.0-OpenSSH", &[(15, Junk)]),
+            (b"\x16\x02", &[(1, Wrong::TlsOnPlainPort), (1, Junk)]),
+            (b"\x15\x03\x03\x00\x02", &[(5, Junk)]),
+            (b"\x80\x2e\x01\x03\x01", &[(5, Junk)]),
+            (b"\xc0\x00", &[(2, Junk)]),
+            (b"\0", &[(1, Junk)]),
+        ];
+        for &(sample, expected) in table {
+            let mut runs = vec![(1, Verdict::NeedMore)];
+            runs.extend(expected.iter().map(|&(count, wrong)| (count, Verdict::Wrong(wrong))));
+            assert_eq!(verdicts(PortKind::Plain, sample), runs, "{}", sample.escape_ascii());
+            if sample[0] != HELLO[0] {
+                assert_eq!(verdicts(PortKind::Tls, sample), runs, "{}", sample.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn two_arbitrary_bytes_are_always_enough() {
+        for first in 0..=255 {
+            for second in 0..=255 {
+                let bytes = [first, second];
+                let plain = sniff(PortKind::Plain, &bytes);
+                assert_eq!(plain == Verdict::Mqtt, first == 0x10);
+                assert!(!matches!(plain, Verdict::NeedMore | Verdict::Tls));
+                assert_ne!(sniff(PortKind::Plain, &bytes[..1]), Verdict::NeedMore);
+                let tls = sniff(PortKind::Tls, &bytes);
+                assert_eq!(tls == Verdict::Tls, bytes == [0x16, 0x03]);
+                assert!(!matches!(tls, Verdict::NeedMore | Verdict::Mqtt));
+                let waits = sniff(PortKind::Tls, &bytes[..1]) == Verdict::NeedMore;
+                assert_eq!(waits, first == 0x16, "it could still be a ClientHello");
+            }
+        }
+    }
+
+    #[test]
+    fn each_stranger_has_a_cause_of_its_own() {
+        let all = [
+            Wrong::TlsOnPlainPort,
+            Wrong::PlainOnTlsPort,
+            Wrong::HttpRequest,
+            Wrong::ProxyHeader,
+            Wrong::Junk,
+        ];
+        let names = ["tls_on_plain_port", "plain_on_tls_port", "http_request", "proxy_header", "junk"];
+        assert_eq!(all.map(|wrong| wrong.cause().row().name), names);
+    }
+}

@@ -177,9 +177,13 @@ fn bare_unsuback(reader: &mut Reader<'_>) -> Codes {
 
 fn disconnect(reader: &mut Reader<'_>) -> Disconnect {
     let code = if reader.rest.is_empty() { 0 } else { reader.byte() };
-    let properties = if reader.rest.is_empty() { Properties::none() } else { reader.properties("DISCONNECT") };
+    let properties =
+        if reader.rest.is_empty() { Properties::none() } else { reader.properties("DISCONNECT") };
     check_code("DISCONNECT", code, Version::V5);
     // [MQTT-3.14.2-2]
-    assert!(!properties.has(super::properties::SESSION_EXPIRY), "a server sends no Session Expiry in DISCONNECT");
+    assert!(
+        !properties.has(super::properties::SESSION_EXPIRY),
+        "a server sends no Session Expiry in DISCONNECT"
+    );
     Disconnect { code, properties }
 }

@@ -11,8 +11,8 @@ pub(crate) mod table;
 
 pub(crate) use incoming::{Ack, Codes, Connack, Disconnect, Message, Packet};
 pub(crate) use outgoing::{
-    Connect, Encode, Publish, Subscribe, Unsubscribe, Will, ack, ack_with, disconnect, disconnect_with, length, packet,
-    string,
+    Connect, Encode, Publish, Subscribe, Unsubscribe, Will, ack, ack_with, disconnect, disconnect_with,
+    length, packet, string,
 };
 pub(crate) use properties::{Properties, Value};
 

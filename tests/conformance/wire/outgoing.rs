@@ -301,8 +301,11 @@ impl Subscribe {
 
 impl Encode for Subscribe {
     fn encode(&self, version: Version) -> Vec<u8> {
-        let filters: Vec<u8> =
-            self.filters.iter().flat_map(|(filter, options)| [string(filter), vec![*options]].concat()).collect();
+        let filters: Vec<u8> = self
+            .filters
+            .iter()
+            .flat_map(|(filter, options)| [string(filter), vec![*options]].concat())
+            .collect();
         let properties = properties_in(version, &self.properties);
         packet(first::SUBSCRIBE, &[&self.id.to_be_bytes(), &properties, &filters])
     }

@@ -115,7 +115,8 @@ impl Properties {
 
     /// With their length in front.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let section: Vec<u8> = self.0.iter().flat_map(|(id, value)| [vec![*id], value.encode()].concat()).collect();
+        let section: Vec<u8> =
+            self.0.iter().flat_map(|(id, value)| [vec![*id], value.encode()].concat()).collect();
         [length(section.len()), section].concat()
     }
 

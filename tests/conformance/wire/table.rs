@@ -48,7 +48,9 @@ pub(crate) fn client_may_send(packet: &str, code: u8) -> bool {
 
 fn is_listed(packet: &str, code: u8, version: &str, side: &str) -> bool {
     rows(REASON_CODES).any(|row| {
-        let [table_version, decimal, _, _, packets, sent_by, ..] = row[..] else { panic!("a row is cut short") };
+        let [table_version, decimal, _, _, packets, sent_by, ..] = row[..] else {
+            panic!("a row is cut short")
+        };
         table_version == version
             && decimal.parse() == Ok(code)
             && packets.split(',').any(|name| name == packet)

@@ -3,52 +3,21 @@
 //! Owns what a client library would own. Must never know the broker's inside; a broker that breaks a rule which a
 //! client can see is complained of here.
 
+mod answers;
+mod terms;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringmq_protocol::{
-    Ack, Connack, Connect, Disconnect, Header, Packet, PacketId, PacketType, Properties, Property, PropertyBuf,
-    Publish, Qos, Reason, Suback, Subscribe, FilterBuf, SubscribeOptions, TopicFilterBuf, Unsubscribe, Version, Will,
-    encode_ack,
+    Disconnect, FilterBuf, Packet, PacketId, PacketType, Properties, Property, PropertyBuf, Publish, Qos,
+    Reason, Subscribe, SubscribeOptions, TopicFilterBuf, Unsubscribe, Version, encode_ack,
 };
 
 use super::frames::Frames;
 use super::messages::{Message, MessageId, Messages};
 use super::wire::{ClientEnd, WireId};
 use super::world::World;
-
-/// What a CONNECT says.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Terms {
-    /// Clean start.
-    pub clean_start: bool,
-    /// Session expiry in seconds. 3.x has no such thing: 0 goes with a clean session, anything else without.
-    pub expiry_s: u32,
-    /// Keep alive in seconds; 0 for none.
-    pub keep_alive_s: u16,
-    /// QoS 1 and 2 messages it takes at once; 5.0 only.
-    pub receive_max: Option<u16>,
-    /// Bytes of the largest packet it takes; 5.0 only.
-    pub packet_bytes_max: Option<u32>,
-    /// Highest alias it takes; 5.0 only.
-    pub alias_max: u16,
-    /// Its will and the delay of that in seconds.
-    pub will: Option<(MessageId, u32)>,
-}
-
-impl Terms {
-    /// Resumes the session, keeps it for a day, and takes everything.
-    pub fn resuming() -> Terms {
-        Terms {
-            clean_start: false,
-            expiry_s: 86_400,
-            keep_alive_s: 0,
-            receive_max: None,
-            packet_bytes_max: None,
-            alias_max: 0,
-            will: None,
-        }
-    }
-}
+pub use terms::Terms;
 
 /// Where a client is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -151,7 +120,10 @@ impl Client {
 
     /// Whether everything it asked for has been answered.
     pub fn is_idle(&self) -> bool {
-        self.outgoing.is_empty() && self.requests.is_empty() && self.held.is_empty() && self.incoming.is_empty()
+        self.outgoing.is_empty()
+            && self.requests.is_empty()
+            && self.held.is_empty()
+            && self.incoming.is_empty()
     }
 
     /// Connects at `shard`. A wire that it still has is left as it is: the broker will take the session over.
@@ -165,7 +137,7 @@ impl Client {
             self.forget_session();
         }
         let mut bytes = Vec::new();
-        encode_connect(self, messages, terms, &mut bytes);
+        terms.encode(self, messages, &mut bytes);
         world.send(wire, &bytes);
     }
 
@@ -200,7 +172,10 @@ impl Client {
             properties.push(Property::SubscriptionId(identifier));
         }
         let filters = section.as_filters();
-        self.send(world, &Packet::Subscribe(Subscribe { packet_id, properties: properties.as_properties(), filters }));
+        self.send(
+            world,
+            &Packet::Subscribe(Subscribe { packet_id, properties: properties.as_properties(), filters }),
+        );
     }
 
     /// Unsubscribes from filters.
@@ -215,7 +190,10 @@ impl Client {
             section.push(filter);
         }
         let filters = section.as_filters();
-        self.send(world, &Packet::Unsubscribe(Unsubscribe { packet_id, properties: Properties::EMPTY, filters }));
+        self.send(
+            world,
+            &Packet::Unsubscribe(Unsubscribe { packet_id, properties: Properties::EMPTY, filters }),
+        );
     }
 
     /// Says goodbye, with a new session expiry if one is given.
@@ -258,20 +236,23 @@ impl Client {
         }
     }
 
-    /// Looks at what has arrived and answers it; tells whether anything had.
+    /// Looks at what has arrived, answers it, and gives it back packet by packet.
     ///
     /// # Errors
     /// What the broker did wrong.
-    pub fn take(&mut self, world: &mut World) -> Result<Vec<(Header, Vec<u8>)>, String> {
+    pub fn take(&mut self, world: &mut World, messages: &Messages) -> Result<Vec<Vec<u8>>, String> {
         let Some(wire) = self.wire else { return Ok(Vec::new()) };
         let bytes = world.received(wire);
         self.frames.push(&bytes);
         let mut packets = Vec::new();
         while let Some((header, bytes)) = self.frames.take()? {
-            let packet = Packet::decode(&header, &bytes[header.header_len..], self.version)
-                .map_err(|error| format!("{} was sent a {:?} that does not decode: {error}", self.name, header.kind))?;
-            self.answer(world, &packet).map_err(|complaint| format!("{}: {complaint}", self.name))?;
-            packets.push((header, bytes));
+            let packet =
+                Packet::decode(&header, &bytes[header.header_len..], self.version).map_err(|error| {
+                    format!("{} was sent a {:?} that does not decode: {error}", self.name, header.kind)
+                })?;
+            self.answer(world, messages, &packet)
+                .map_err(|complaint| format!("{}: {complaint}", self.name))?;
+            packets.push(bytes);
         }
         if world.is_closed(wire) && self.wire == Some(wire) {
             if self.frames.rest_len() > 0 {
@@ -301,7 +282,9 @@ impl Client {
         loop {
             self.next_id = self.next_id.wrapping_add(1);
             let Some(id) = PacketId::new(self.next_id) else { continue };
-            if !self.requests.contains_key(&id) && self.outgoing.iter().all(|outgoing| outgoing.packet_id != id) {
+            if !self.requests.contains_key(&id)
+                && self.outgoing.iter().all(|outgoing| outgoing.packet_id != id)
+            {
                 return id;
             }
         }
@@ -358,168 +341,4 @@ impl Client {
         self.aliases.push(topic.to_owned());
         Some((u16::try_from(self.aliases.len()).ok()?, false))
     }
-
-    fn answer(&mut self, world: &mut World, packet: &Packet<'_>) -> Result<(), String> {
-        match packet {
-            Packet::Connack(connack) => return self.connack(connack),
-            _ if self.stage != Stage::Connected => return Err(format!("{:?} before CONNACK", packet.kind())),
-            Packet::Publish(publish) => self.published(world, publish),
-            Packet::Puback(ack) => self.puback(ack)?,
-            Packet::Pubrec(ack) => self.pubrec(world, ack)?,
-            Packet::Pubrel(ack) => {
-                self.incoming.remove(&ack.packet_id);
-                self.send_ack(world, PacketType::Pubcomp, ack.packet_id);
-            }
-            Packet::Pubcomp(ack) => self.pubcomp(ack)?,
-            Packet::Suback(suback) => self.suback(suback)?,
-            Packet::Unsuback(unsuback) => self.answered(unsuback.packet_id, unsuback.codes.len())?,
-            Packet::Pingresp => {}
-            Packet::Disconnect(_) if self.version.is_v5() => self.is_leaving = true,
-            _ => return Err(format!("a server does not send {:?}", packet.kind())),
-        }
-        Ok(())
-    }
-
-    fn connack(&mut self, connack: &Connack<'_>) -> Result<(), String> {
-        if self.stage != Stage::Connecting {
-            return Err("a second CONNACK".into());
-        }
-        if connack.reason != Reason::Success {
-            return Err(format!("CONNECT was refused: {}", connack.reason.name()));
-        }
-        self.stage = Stage::Connected;
-        self.offer = Offer {
-            receive_max: connack.properties.receive_maximum().map_or(u16::MAX, std::num::NonZero::get),
-            alias_max: connack.properties.topic_alias_maximum().unwrap_or(0),
-        };
-        if !connack.session_present {
-            self.forget_session();
-        }
-        Ok(())
-    }
-
-    /// Sends again what was under way on the last connection [MQTT-4.4.0-1].
-    pub fn resume(&mut self, world: &mut World, messages: &Messages) {
-        for outgoing in self.outgoing.clone() {
-            match outgoing.step {
-                Step::Publish => {
-                    self.send_publish(world, messages.get(outgoing.message), Some(outgoing.packet_id), true);
-                }
-                Step::Pubrel => self.send_now(world, PacketType::Pubrel, outgoing.packet_id),
-            }
-        }
-    }
-
-    fn send_now(&self, world: &mut World, kind: PacketType, packet_id: PacketId) {
-        let mut bytes = Vec::new();
-        encode_ack(kind, self.version, packet_id, Reason::Success, &mut bytes);
-        if let Some(wire) = self.wire {
-            world.send(wire, &bytes);
-        }
-    }
-
-    fn published(&mut self, world: &mut World, publish: &Publish<'_>) {
-        match (publish.qos, publish.packet_id) {
-            (Qos::AtLeastOnce, Some(id)) => self.send_ack(world, PacketType::Puback, id),
-            (Qos::ExactlyOnce, Some(id)) => {
-                self.incoming.insert(id);
-                self.send_ack(world, PacketType::Pubrec, id);
-            }
-            _ => {}
-        }
-    }
-
-    fn puback(&mut self, ack: &Ack<'_>) -> Result<(), String> {
-        self.check_ack(ack)?;
-        let place = self.place_of(ack.packet_id, Step::Publish).ok_or("PUBACK for nothing")?;
-        self.outgoing.remove(place);
-        Ok(())
-    }
-
-    fn pubrec(&mut self, world: &mut World, ack: &Ack<'_>) -> Result<(), String> {
-        self.check_ack(ack)?;
-        let place = self.place_of(ack.packet_id, Step::Publish).ok_or("PUBREC for nothing")?;
-        self.outgoing[place].step = Step::Pubrel;
-        self.send_now(world, PacketType::Pubrel, ack.packet_id);
-        Ok(())
-    }
-
-    fn pubcomp(&mut self, ack: &Ack<'_>) -> Result<(), String> {
-        let place = self.place_of(ack.packet_id, Step::Pubrel).ok_or("PUBCOMP for nothing")?;
-        self.outgoing.remove(place);
-        Ok(())
-    }
-
-    fn check_ack(&self, ack: &Ack<'_>) -> Result<(), String> {
-        match ack.reason {
-            Reason::Success | Reason::NoMatchingSubscribers => Ok(()),
-            reason => Err(format!("a publish was refused: {}", reason.name())),
-        }
-    }
-
-    fn place_of(&self, id: PacketId, step: Step) -> Option<usize> {
-        self.outgoing.iter().position(|outgoing| outgoing.packet_id == id && outgoing.step == step)
-    }
-
-    fn suback(&mut self, suback: &Suback<'_>) -> Result<(), String> {
-        match suback.codes.iter().find(|&&code| code >= 0x80) {
-            Some(code) => Err(format!("a filter was refused with {code:#04x}")),
-            None => self.answered(suback.packet_id, suback.codes.len()),
-        }
-    }
-
-    fn answered(&mut self, packet_id: PacketId, codes: usize) -> Result<(), String> {
-        let asked = self.requests.remove(&packet_id).ok_or("SUBACK or UNSUBACK for nothing")?;
-        match codes == asked || (codes == 0 && !self.version.is_v5()) {
-            true => Ok(()),
-            false => Err(format!("{codes} codes for {asked} filters")),
-        }
-    }
-}
-
-fn encode_connect(client: &Client, messages: &Messages, terms: &Terms, out: &mut Vec<u8>) {
-    let is_v5 = client.version.is_v5();
-    let mut properties = PropertyBuf::new();
-    if is_v5 && terms.expiry_s > 0 {
-        properties.push(Property::SessionExpiry(terms.expiry_s));
-    }
-    if let Some(receive_max) = terms.receive_max.filter(|_| is_v5) {
-        properties.push(Property::ReceiveMaximum(receive_max));
-    }
-    if let Some(bytes) = terms.packet_bytes_max.filter(|_| is_v5) {
-        properties.push(Property::MaximumPacketSize(bytes));
-    }
-    if is_v5 && terms.alias_max > 0 {
-        properties.push(Property::TopicAliasMaximum(terms.alias_max));
-    }
-    let mut will_properties = PropertyBuf::new();
-    let will = terms.will.map(|(id, delay_s)| {
-        let message = messages.get(id);
-        will_properties = message.passed_on.clone();
-        if is_v5 {
-            will_properties.push(Property::WillDelay(delay_s));
-        }
-        if let Some(expiry_s) = message.expiry_s {
-            will_properties.push(Property::MessageExpiry(expiry_s));
-        }
-        message
-    });
-    let will = will.map(|message| Will {
-        qos: message.qos,
-        retain: message.retain,
-        properties: will_properties.as_properties(),
-        topic: &message.topic,
-        payload: &message.payload,
-    });
-    let connect = Connect {
-        version: client.version,
-        clean_start: if is_v5 { terms.clean_start } else { terms.expiry_s == 0 },
-        keep_alive_s: terms.keep_alive_s,
-        properties: properties.as_properties(),
-        client_id: &client.name,
-        will,
-        user_name: None,
-        password: None,
-    };
-    Packet::Connect(connect).encode(client.version, out);
 }

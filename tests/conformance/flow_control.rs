@@ -1,0 +1,162 @@
+//! Send quotas: how many QoS 1 and 2 messages may be open at a time, in both directions.
+
+use ringmq_broker::cause::Cause;
+
+use crate::client::Client;
+use crate::registry::proofs;
+use crate::trial::Trial;
+use crate::wire::properties::{RECEIVE_MAXIMUM, SESSION_EXPIRY};
+use crate::wire::{Connect, Encode, PINGREQ, Publish, Version, ack, first};
+
+proofs! {
+    open_messages_stay_within_the_receive_maximum: "5:MQTT-3.3.4-9", "5:MQTT-4.9.0-1", "5:MQTT-4.9.0-2";
+    a_qos_2_exchange_holds_its_place_until_pubcomp: "5:MQTT-4.9.0-2", "5:MQTT-3.3.4-9";
+    other_packets_flow_at_quota_0: "5:MQTT-3.3.4-10", "5:MQTT-4.9.0-3";
+    the_quota_never_grows_above_its_start: "rule:quota-never-grows", "error:PUBCOMP-4.3.3-1";
+    the_quota_starts_anew_on_each_connection: "rule:quota-starts-anew";
+    a_client_beyond_the_receive_maximum_is_disconnected: "5:MQTT-3.3.4-7", "error:PUBLISH-3.3.4-3";
+    answered_publishes_do_not_count: "5:MQTT-3.3.4-7";
+    before_5_there_is_no_receive_maximum: "rule:no-quota-before-5";
+    before_5_the_server_has_a_window_of_its_own: "rule:window-before-5";
+}
+
+/// A receiver of `t` with a quota, and ten messages for it.
+fn with_quota(t: &Trial, quota: u16, qos: u8) -> Client {
+    let mut a = t.connect(Connect::new("a").with(SESSION_EXPIRY, 3600_u32).with(RECEIVE_MAXIMUM, quota));
+    a.subscribe("t", 2);
+    let mut b = t.client("b");
+    for n in 0..10 {
+        b.publish(Publish::new("t", n.to_string()).qos(qos));
+    }
+    a
+}
+
+fn open_messages_stay_within_the_receive_maximum(t: &Trial) {
+    for quota in [1, 2, 7] {
+        let mut a = with_quota(t, quota, 1);
+        let mut open: Vec<_> = (0..quota).map(|_| a.take()).collect();
+        a.is_silent();
+        for n in quota..10 {
+            let message = open.remove(0);
+            a.acknowledge(&message);
+            let next = a.take();
+            assert_eq!(next.text(), n.to_string());
+            open.push(next);
+            a.is_silent();
+        }
+    }
+}
+
+fn a_qos_2_exchange_holds_its_place_until_pubcomp(t: &Trial) {
+    let mut a = with_quota(t, 1, 2);
+    let message = a.take();
+    a.send(ack(first::PUBREC, message.id));
+    a.take_ack(first::PUBREL, message.id);
+    a.is_silent();
+    a.send(ack(first::PUBCOMP, message.id));
+    assert_eq!(a.take().text(), "1");
+    a.is_silent();
+}
+
+fn other_packets_flow_at_quota_0(t: &Trial) {
+    let mut a = with_quota(t, 1, 1);
+    a.take();
+    a.is_silent();
+    a.is_alive();
+    assert_eq!(a.subscribe("other", 1), 1);
+    assert_eq!(a.unsubscribe("other").codes, [0]);
+    assert!(a.publish(Publish::new("elsewhere", "x").qos(1)) < 0x80);
+    assert!(a.publish(Publish::new("elsewhere", "x").qos(2)) < 0x80);
+    t.client("c").publish(Publish::new("t", "at QoS 0"));
+    a.receives("t", "at QoS 0");
+    a.is_silent();
+}
+
+fn the_quota_never_grows_above_its_start(t: &Trial) {
+    let mut a = with_quota(t, 2, 1);
+    let (one, two) = (a.take(), a.take());
+    for id in (1..=20).filter(|&id| id != one.id && id != two.id) {
+        a.send(ack(first::PUBACK, id)).send(ack(first::PUBCOMP, id));
+    }
+    a.send(ack(first::PUBCOMP, one.id));
+    a.is_silent();
+    a.acknowledge(&one);
+    let next = a.take();
+    assert_eq!(next.text(), "2");
+    for id in (1..=20).filter(|&id| id != two.id && id != next.id) {
+        a.send(ack(first::PUBACK, id));
+    }
+    a.is_silent();
+}
+
+fn the_quota_starts_anew_on_each_connection(t: &Trial) {
+    let mut a = with_quota(t, 5, 1);
+    let sent: Vec<_> = (0..5).map(|_| a.take()).collect();
+    a.vanish();
+    let mut a = t.connect(Connect::new("a").kept().with(RECEIVE_MAXIMUM, 2_u16));
+    for n in [0, 1] {
+        let again = a.take();
+        assert_eq!((again.id, again.dup), (sent[n].id, true));
+    }
+    a.is_silent();
+    for (n, earlier) in sent.iter().enumerate() {
+        a.acknowledge(earlier);
+        assert_eq!(a.take().text(), (n + 2).to_string());
+        a.is_silent();
+    }
+}
+
+fn a_client_beyond_the_receive_maximum_is_disconnected(t: &Trial) {
+    t.offers(|policy| policy.receive_max = 3);
+    let mut watcher = t.client("watcher");
+    watcher.subscribe("t", 0);
+    let mut a = t.client("a");
+    for id in 1..=3 {
+        a.send(Publish::new("t", id.to_string()).qos(2).id(id));
+        assert_eq!(a.take_ack(first::PUBREC, id).code, 0);
+    }
+    a.offends(Publish::new("t", "4").qos(2).id(4), 0x93, Cause::ReceiveMaximumExceeded);
+    assert_eq!(watcher.take_texts(), ["1", "2", "3"]);
+}
+
+fn answered_publishes_do_not_count(t: &Trial) {
+    t.offers(|policy| policy.receive_max = 2);
+    let mut a = t.client("a");
+    let all: Vec<u8> =
+        (1..=100).flat_map(|id| Publish::new("t", "x").qos(1).id(id).encode(Version::V5)).chain(PINGREQ).collect();
+    a.send(all);
+    for id in 1..=100 {
+        a.take_ack(first::PUBACK, id);
+    }
+    for _ in 0..10 {
+        a.publish(Publish::new("t", "x").qos(2));
+    }
+    a.next();
+    a.is_silent();
+}
+
+fn before_5_there_is_no_receive_maximum(t: &Trial) {
+    t.offers(|policy| policy.receive_max = 3);
+    let mut a = t.client_of(Version::V311, "a");
+    for id in 1..=20 {
+        a.send(Publish::new("t", "x").qos(2).id(id));
+        a.take_ack(first::PUBREC, id);
+    }
+    a.is_alive();
+}
+
+fn before_5_the_server_has_a_window_of_its_own(t: &Trial) {
+    t.offers(|policy| policy.inflight_max = 4);
+    let mut a = t.client_of(Version::V311, "a");
+    a.subscribe("t", 1);
+    let mut b = t.client("b");
+    for n in 0..10 {
+        b.publish(Publish::new("t", n.to_string()).qos(1));
+    }
+    let open: Vec<_> = (0..4).map(|_| a.take()).collect();
+    a.is_silent();
+    for message in &open {
+        a.acknowledge(message);
+    }
+    assert_eq!(a.take_texts(), ["4", "5", "6", "7", "8", "9"]);
+}

@@ -1,0 +1,148 @@
+//! The oracle: a naive broker of lists and loops that sees every byte that shards were given and gave, and says what
+//! must, what may and what must not be given.
+//!
+//! Owns its own idea of the broker's state. Must never look into a shard, nor use the broker's tables: filters are
+//! matched one by one. Chance in the order of letters is followed exactly: a letter is one of those that were posted
+//! between two looks at the sender's trays, and what it does depends on the moment at which it is taken.
+//!
+//! | file | subject |
+//! | --- | --- |
+//! | `model` | what is remembered |
+//! | `inbound` | packets from clients |
+//! | `life` | connections, sessions and wills, from beginning to end |
+//! | `fan_out`, `letters` | who must get a message, and when another shard learns of it |
+//! | `outbound`, `delivery` | packets to clients, and the messages in them |
+//! | `retained`, `shared` | retained messages, shared groups |
+//! | `verdict` | what must hold when all is calm |
+
+mod delivery;
+mod fan_out;
+mod inbound;
+mod letters;
+mod life;
+mod model;
+mod outbound;
+mod retained;
+mod shared;
+mod verdict;
+
+use std::collections::BTreeMap;
+
+use ringmq_broker::policy::{ListenerPolicy, Overlapping};
+use ringmq_broker::seed::Seeds;
+
+use super::facts::{Fact, What};
+use super::messages::{MessageId, Messages};
+use super::setup::WorldSetup;
+use super::wire::WireId;
+use letters::Letters;
+use model::{Due, Moment, Publication, Session, SessionIndex, SharedDue, Side};
+use retained::Kept;
+
+/// What the broker did wrong, in a sentence.
+pub type Complaint = String;
+
+/// What was counted, to be compared with the broker's counters.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) handled: [u64; 3],
+    pub(crate) given: [u64; 3],
+    pub(crate) connects: u64,
+    pub(crate) wills: u64,
+    pub(crate) expired: u64,
+}
+
+/// How certain it is that QoS 0 arrives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Promise {
+    /// Nothing is behind: it must.
+    Kept,
+    /// It may be dropped.
+    None,
+}
+
+/// The oracle.
+pub struct Oracle {
+    shard_count: u16,
+    seeds: Seeds,
+    policy: ListenerPolicy,
+    overlapping: Overlapping,
+    sides: BTreeMap<WireId, Side>,
+    sessions: Vec<Session>,
+    /// The living session of each client.
+    living: BTreeMap<String, SessionIndex>,
+    publications: Vec<Publication>,
+    dues: Vec<Due>,
+    /// First due of each message, by session: only a way to find them faster.
+    dues_of: BTreeMap<(SessionIndex, MessageId), Vec<usize>>,
+    shared: Vec<SharedDue>,
+    retained: BTreeMap<String, Vec<Kept>>,
+    letters: Letters,
+    moment: Moment,
+    now_ms: u64,
+    promise: Promise,
+    tally: Tally,
+}
+
+impl Oracle {
+    /// An oracle for a world that has just begun.
+    pub fn new(setup: &WorldSetup) -> Oracle {
+        Oracle {
+            shard_count: setup.shard_count,
+            seeds: setup.seeds(),
+            policy: setup.listeners[0].clone(),
+            overlapping: setup.broker.overlapping,
+            sides: BTreeMap::new(),
+            sessions: Vec::new(),
+            living: BTreeMap::new(),
+            publications: Vec::new(),
+            dues: Vec::new(),
+            dues_of: BTreeMap::new(),
+            shared: Vec::new(),
+            retained: BTreeMap::new(),
+            letters: Letters::new(setup.shard_count),
+            moment: 0,
+            now_ms: 0,
+            promise: Promise::None,
+            tally: Tally::default(),
+        }
+    }
+
+    /// From now on QoS 0 is certain to arrive, or not.
+    pub fn set_promise(&mut self, promise: Promise) {
+        self.promise = promise;
+    }
+
+    /// Takes in what happened.
+    ///
+    /// # Errors
+    /// The first thing that must not have happened.
+    pub fn observe(&mut self, facts: Vec<Fact>, messages: &Messages) -> Result<(), Complaint> {
+        for fact in facts {
+            self.moment += 1;
+            self.now_ms = fact.at_ms;
+            match fact.what {
+                What::Ticked(shard) => self.ticked(shard, messages),
+                What::Handled { wire, bytes } => self.handled(wire, &bytes, messages)?,
+                What::Given { wire, bytes, pace } => self.given(wire, &bytes, pace, messages)?,
+                What::Posted { shard, counts } => self.posted(shard, &counts, messages)?,
+                What::Taken { from, to } => self.taken(from, to, messages)?,
+                What::Ended { wire, cause } => self.ended(wire, cause, messages)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// No letter is under way: every shard knows every subscription.
+    pub fn all_is_known(&mut self) {
+        for &session in self.living.values() {
+            for subscription in &mut self.sessions[session].subscriptions {
+                subscription.is_known = true;
+            }
+        }
+    }
+
+    fn session_on(&self, wire: WireId) -> Option<SessionIndex> {
+        Some(self.sides.get(&wire)?.connection.as_ref()?.session)
+    }
+}

@@ -1,0 +1,101 @@
+//! Shared groups: each publication goes to one member, and to another only if that one is gone for good.
+//!
+//! Owns that rule. Must never know how a member is chosen.
+
+use std::collections::BTreeSet;
+
+use ringmq_protocol::Qos;
+
+use super::model::{Group, Membership, Publication, SessionIndex, SharedCopy, SharedDue, Variant};
+use super::{Complaint, Oracle};
+use super::fan_out::fits_certainly;
+use crate::simulator::messages::{Message, MessageId, Messages};
+
+impl Oracle {
+    /// A publication is for one member of each group that has any.
+    pub(super) fn share(&mut self, publication: usize, message: &Message) {
+        let living = self.living.values().map(|&session| &self.sessions[session]);
+        let matching = living.flat_map(|session| &session.subscriptions).filter(|s| s.matches(&message.topic));
+        let groups: BTreeSet<Group> = matching.filter_map(|subscription| subscription.group()).collect();
+        self.shared.extend(groups.into_iter().map(|group| SharedDue { publication, group, given: Vec::new() }));
+    }
+
+    /// Finds the shared publication that a delivery may be, and notes that it was given.
+    pub(super) fn take_shared(&mut self, session: SessionIndex, ids: &[MessageId], seen: &Variant, message: &Message)
+        -> Option<usize> {
+        let found = (0..self.shared.len()).find(|&index| {
+            let due = &self.shared[index];
+            let publication = &self.publications[due.publication];
+            ids.contains(&publication.message)
+                && self.is_member(session, &due.group, publication, seen, message)
+                && due.given.iter().all(|copy| self.is_lost(copy))
+        })?;
+        let is_done = seen.qos == Qos::AtMostOnce;
+        self.shared[found].given.push(SharedCopy { session, qos: seen.qos, is_done });
+        Some(found)
+    }
+
+    /// The client has a shared delivery: nobody else may get it.
+    pub(super) fn shared_done(&mut self, index: usize, session: SessionIndex) {
+        for copy in self.shared[index].given.iter_mut().filter(|copy| copy.session == session) {
+            copy.is_done = true;
+        }
+    }
+
+    /// Whether a session was a member since a publication, on terms under which a copy looks like this.
+    fn is_member(
+        &self,
+        session: SessionIndex,
+        group: &Group,
+        publication: &Publication,
+        seen: &Variant,
+        message: &Message,
+    ) -> bool {
+        let overlaps = |m: &&Membership| m.group == *group && m.to.is_none_or(|to| to >= publication.at);
+        self.sessions[session].memberships.iter().filter(overlaps).any(|m| {
+            let identifiers = if m.identifier > 0 { vec![m.identifier] } else { Vec::new() };
+            let retain = m.options.retain_as_published && message.retain;
+            let qos = m.options.qos.min(message.qos);
+            *seen == Variant { qos, retain, identifiers }
+        })
+    }
+
+    /// Whether a copy may go to another member: its session ended before the client had it. One of QoS 2 that was
+    /// begun may not [MQTT-4.8.2-5].
+    fn is_lost(&self, copy: &SharedCopy) -> bool {
+        self.sessions[copy.session].is_over && !copy.is_done && copy.qos == Qos::AtLeastOnce
+    }
+
+    /// Every shared publication must have reached somebody, if there was a member all the time.
+    pub(super) fn check_shared(&self, messages: &Messages) -> Result<(), Complaint> {
+        for due in &self.shared {
+            let publication = &self.publications[due.publication];
+            let message = messages.get(publication.message);
+            let is_expired = publication.expires_ms.is_some_and(|at| at <= self.now_ms);
+            let is_missing = due.given.iter().all(|copy| self.is_lost(copy));
+            if is_missing && !is_expired && self.has_steady_member(due, publication, message) {
+                let Group { share, filter } = &due.group;
+                let message = messages.describe(publication.message);
+                return Err(format!("{message} never reached a member of $share/{share}/{filter}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether somebody was a member since before the publication, and nobody could have got it at QoS 0 or not at
+    /// all.
+    fn has_steady_member(&self, due: &SharedDue, publication: &Publication, message: &Message) -> bool {
+        let overlaps = |m: &&Membership| m.group == due.group && m.to.is_none_or(|to| to >= publication.at);
+        let mut is_steady = false;
+        for session in &self.sessions {
+            for membership in session.memberships.iter().filter(overlaps) {
+                if membership.options.qos.min(message.qos) == Qos::AtMostOnce || !fits_certainly(session, message) {
+                    return false;
+                }
+                let is_known = membership.known.is_some_and(|known| known < publication.at);
+                is_steady |= !session.is_over && is_known && membership.to.is_none();
+            }
+        }
+        is_steady
+    }
+}
