@@ -38,7 +38,11 @@ mod tests {
             ("$edge/a", Verdict::Refused, Verdict::Allowed),
             ("$", Verdict::Refused, Verdict::Allowed),
         ] {
-            assert_eq!((may_publish(topic, &closed), may_publish(topic, &open)), (by_default, opened), "{topic}");
+            assert_eq!(
+                (may_publish(topic, &closed), may_publish(topic, &open)),
+                (by_default, opened),
+                "{topic}"
+            );
         }
     }
 }

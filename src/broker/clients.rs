@@ -9,6 +9,7 @@ use ringmq_protocol::{PacketId, PacketType, Reason, Version, encode_ack};
 use crate::connection::{Connection, Stage};
 use crate::counters::Counters;
 use crate::deadlines::Deadlines;
+use crate::letter::MemoryState;
 use crate::limits::Limits;
 use crate::message::Meter;
 use crate::outbox::Outbox;
@@ -16,7 +17,7 @@ use crate::session::Session;
 use crate::sessions::Sessions;
 use crate::slab::{Slab, SlotId};
 use crate::time::Time;
-use crate::topics::Fingerprint;
+use crate::topics::{Fingerprint, ShardSet};
 use crate::trays::{Order, Trays};
 
 /// What a deadline is for.
@@ -49,6 +50,10 @@ pub(crate) struct Clients {
     pub(crate) now: Time,
     /// Bytes kept of packets that have begun and not ended.
     pub(crate) partial_bytes: usize,
+    /// What the other shards were last told of the memory of this one.
+    pub(crate) told_memory: MemoryState,
+    /// Shards that may keep no more messages.
+    pub(crate) full_elsewhere: ShardSet,
     /// Bytes of all wills.
     pub(crate) will_bytes: usize,
     hasher: FixedState,
@@ -72,6 +77,8 @@ impl Clients {
             limits,
             now: Time::ZERO,
             partial_bytes: 0,
+            told_memory: MemoryState::Free,
+            full_elsewhere: ShardSet::EMPTY,
             will_bytes: 0,
             hasher,
             spares: Vec::new(),
@@ -110,7 +117,10 @@ impl Clients {
     }
 
     /// The connection `id` and the spare buffers, borrowed side by side.
-    pub(crate) fn connection_and_spares(&mut self, id: SlotId) -> Option<(&mut Connection, &mut Vec<Vec<u8>>)> {
+    pub(crate) fn connection_and_spares(
+        &mut self,
+        id: SlotId,
+    ) -> Option<(&mut Connection, &mut Vec<Vec<u8>>)> {
         Some((self.connections.get_mut(id)?, &mut self.spares))
     }
 
@@ -121,7 +131,9 @@ impl Clients {
             connection.flow.in_tray = true;
             self.trays.sends.push(id);
         }
-        if connection.outbox.len_bytes() > self.limits.send_queue_bytes_max && connection.stage == Stage::Connected {
+        if connection.outbox.len_bytes() > self.limits.send_queue_bytes_max
+            && connection.stage == Stage::Connected
+        {
             self.overflow(id);
         }
     }
@@ -160,8 +172,9 @@ impl Clients {
         }
     }
 
-    /// Whether `bytes` more fit into the memory for messages.
+    /// Whether `bytes` more fit into the memory for messages, here and on every shard that may have to keep them.
     pub(crate) fn has_memory_for(&self, bytes: usize) -> bool {
-        self.meter.bytes() + self.partial_bytes + bytes <= self.limits.message_bytes_max
+        self.full_elsewhere.is_empty()
+            && self.meter.bytes() + self.partial_bytes + bytes <= self.limits.message_bytes_max
     }
 }

@@ -172,19 +172,17 @@ impl Connection {
         Ok(if header.total_len() <= bytes.len() { Cut::Packet(header) } else { Cut::Incomplete })
     }
 
-    /// Keeps the beginning of a packet for later.
-    pub(crate) fn keep_partial(&mut self, bytes: &[u8]) {
-        self.partial.extend_from_slice(bytes);
+    /// Keeps the beginning of a packet for later, without the room of a much larger packet before it.
+    pub(crate) fn keep_partial(&mut self, mut bytes: Vec<u8>) {
+        if bytes.capacity() > 4 * bytes.len().max(1024) {
+            bytes.shrink_to_fit();
+        }
+        self.partial = bytes;
     }
 
     /// Takes the kept beginning, leaving none.
     pub(crate) fn take_partial(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.partial)
-    }
-
-    /// Whether a packet has begun and not ended.
-    pub(crate) fn has_partial(&self) -> bool {
-        !self.partial.is_empty()
     }
 
     /// Bytes kept of a packet that has begun.

@@ -34,8 +34,19 @@ pub enum Letter {
     RetainedQuestion(Box<RetainedQuestion>),
     /// One page of them.
     RetainedAnswer(Box<RetainedAnswer>),
+    /// The sender has, or no longer has, used up its part of the memory for messages.
+    Memory(MemoryState),
     /// The sender's figures, for `$SYS`.
     Figures(Box<Figures>),
+}
+
+/// Whether a shard may keep more messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MemoryState {
+    /// It may.
+    Free,
+    /// It may not: nobody takes QoS 1 and 2 publishes until it may again.
+    Full,
 }
 
 /// A route is opened or closed by its only writer.
@@ -140,7 +151,7 @@ impl Letter {
             Letter::Route(_) | Letter::Group(_) | Letter::RetainedQuestion(_) => u16::MAX,
             Letter::Publish(_) | Letter::Retain(_) | Letter::RetainedAnswer(_) => u16::MAX - 1,
             Letter::SharedPublish(shared) => u16::MAX - 1 - shared.hops,
-            Letter::RoutesKnown(_) | Letter::Figures(_) => 0,
+            Letter::RoutesKnown(_) | Letter::Memory(_) | Letter::Figures(_) => 0,
         }
     }
 }

@@ -38,7 +38,8 @@ pub struct Limits {
     /// Bytes of the wills of all sessions. A CONNECT that goes beyond is refused with 0x97.
     pub will_bytes_max: usize,
     /// Bytes of all messages held in memory: in flight, waiting, retained and half received. Above it QoS 0 is
-    /// dropped and QoS 1 and 2 are refused with 0x97 (a 3.x publisher is disconnected instead of acknowledged).
+    /// dropped and QoS 1 and 2 are refused with 0x97 (a 3.x publisher is disconnected instead of acknowledged), on
+    /// all shards. Half received packets alone may take as much again; one more ends the connection it came on.
     pub message_bytes_max: usize,
     /// Letters that may wait for another shard before this one stops reading its sockets.
     pub letters_waiting_max: usize,

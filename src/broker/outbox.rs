@@ -18,7 +18,8 @@ struct Splice {
 #[derive(Debug, Default)]
 pub struct Outbox {
     bytes: Vec<u8>,
-    #[allow(clippy::box_collection)] // One word instead of three while there is no large payload: nearly always.
+    #[allow(clippy::box_collection)]
+    // One word instead of three while there is no large payload: nearly always.
     splices: Option<Box<Vec<Splice>>>,
     spliced_bytes: usize,
 }

@@ -35,14 +35,28 @@ impl<'a> Publication<'a> {
     }
 
     /// One that is already shared between shards.
-    pub(crate) fn of_content(content: &'a Arc<Content>, publisher: Publisher, fingerprint: Fingerprint) -> Publication<'a> {
+    pub(crate) fn of_content(
+        content: &'a Arc<Content>,
+        publisher: Publisher,
+        fingerprint: Fingerprint,
+    ) -> Publication<'a> {
         let across = Some(content.clone());
         Publication { parts: content.parts(), publisher, fingerprint, kept: None, across }
     }
 
     /// One that this shard already holds.
-    pub(crate) fn of_message(message: &'a Message, publisher: Publisher, fingerprint: Fingerprint) -> Publication<'a> {
-        Publication { parts: message.parts(), publisher, fingerprint, kept: Some(message.clone()), across: None }
+    pub(crate) fn of_message(
+        message: &'a Message,
+        publisher: Publisher,
+        fingerprint: Fingerprint,
+    ) -> Publication<'a> {
+        Publication {
+            parts: message.parts(),
+            publisher,
+            fingerprint,
+            kept: Some(message.clone()),
+            across: None,
+        }
     }
 
     /// The form that this shard keeps, made at the first need.

@@ -10,7 +10,7 @@ use crate::cause::{Cause, Level};
 use crate::clients::{Clients, Timer};
 use crate::connection::{Connection, Opening, Stage};
 use crate::counters::Counters;
-use crate::handlers::{announce::Announced, end, flow, letters, receive, sys, timers};
+use crate::handlers::{announce::Announced, end, flow, letters, memory, receive, sys, timers};
 use crate::journal::Durability;
 use crate::letter::Letter;
 use crate::limits::Limits;
@@ -93,7 +93,10 @@ pub enum Reading {
 impl Shard {
     /// A shard without clients.
     pub fn new(setup: Setup, now: Time) -> Shard {
-        assert!(setup.shard < setup.shard_count && setup.shard_count <= 128, "shards are numbered below their count");
+        assert!(
+            setup.shard < setup.shard_count && setup.shard_count <= 128,
+            "shards are numbered below their count"
+        );
         let hasher = setup.seeds.hasher();
         let strategy = setup.broker.share_strategy;
         let trays = Trays::new(setup.shard_count);
@@ -150,6 +153,7 @@ impl Shard {
     pub fn receive(&mut self, now: Time, id: ConnectionId, bytes: &[u8]) {
         self.clients.now = now;
         receive::bytes(self, id, bytes);
+        memory::watch(self);
     }
 
     /// The network is done with a connection, or the shell found what it carries to be no MQTT. Nothing more is
@@ -176,6 +180,7 @@ impl Shard {
         self.clients.now = now;
         self.clients.counters.letters_received += 1;
         letters::deliver(self, from, letter);
+        memory::watch(self);
     }
 
     /// Time went by. Handles what is due; [`Shard::deadline`] tells when to call again.
@@ -187,6 +192,7 @@ impl Shard {
             timers::fire(self, timer);
         }
         self.scratch.due = due;
+        memory::watch(self);
     }
 
     /// The server stops: every client is told 0x8B and closed.

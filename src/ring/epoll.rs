@@ -4,18 +4,21 @@
 //!
 //! Sockets are watched once, edge-triggered; `READ_ACTIVE` remembers that bytes may be waiting in the kernel and
 //! `SEND_ACTIVE` that it has no room. A paused or held socket is simply not read, so nothing is ever kept back here.
+//! Sending is in `epoll/send`.
+
+mod send;
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
+use crate::append::{Append, Scribe};
 use crate::finish::{Poller, finish, ring_alarms};
 use crate::handler::{Closed, Handler, Wait};
 use crate::listener::{ListenerId, checked, is_passing, take_error};
 use crate::operation::Operation;
 use crate::options::Options;
 use crate::probe::OpenError;
-use crate::send_queue::SendQueue;
 use crate::socket::{Flags, Reading, SocketId, Stage};
 use crate::state::State;
 
@@ -23,8 +26,6 @@ use crate::state::State;
 const REPORTS_MAX: usize = 1024;
 /// Connections accepted per listener and turn, so that a flood of them does not keep the sockets waiting.
 const ACCEPTS_MAX: usize = 64;
-/// Segments of one send.
-const SEGMENTS_MAX: usize = 64;
 
 const READABLE: u32 = (libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR) as u32;
 const HUNG_UP: u32 = (libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR) as u32;
@@ -37,6 +38,8 @@ pub(crate) struct Epoll {
     buffer: Box<[u8]>,
     /// Sockets with bytes that may be delivered when reads flow again.
     held: Vec<SocketId>,
+    /// Does appends; started by the first.
+    scribe: Option<Scribe>,
 }
 
 impl Epoll {
@@ -50,6 +53,7 @@ impl Epoll {
             reports: Vec::with_capacity(REPORTS_MAX),
             buffer: vec![0; options.buffer_bytes as usize * 8].into_boxed_slice(),
             held: Vec::new(),
+            scribe: None,
         };
         engine
             .control(
@@ -60,6 +64,22 @@ impl Epoll {
             )
             .map_err(|error| OpenError::new("epoll_ctl", error))?;
         Ok(engine)
+    }
+
+    /// Has the scribe do an append.
+    pub(crate) fn append(&mut self, state: &State, append: Append) -> Result<(), Append> {
+        if self.scribe.is_none() {
+            self.scribe = Scribe::start(state.sleeper.remote()).ok();
+        }
+        let Some(scribe) = &self.scribe else { return Err(append) };
+        scribe.order(append);
+        Ok(())
+    }
+
+    fn report_appends(&mut self, handler: &mut impl Handler) {
+        while let Some(appended) = self.scribe.as_ref().and_then(Scribe::outcome) {
+            handler.appended(appended);
+        }
     }
 
     fn control(&self, what: i32, fd: RawFd, interest: i32, operation: Operation) -> io::Result<()> {
@@ -180,6 +200,8 @@ impl Epoll {
             return;
         }
         if held && !discards {
+            // Still marked as ready, so that it is listed once.
+            socket.flags.set(Flags::READY);
             return self.held.push(id);
         }
         state.stats.system_calls += 1;
@@ -218,84 +240,6 @@ impl Epoll {
             None => state.stream_ended(id, Closed::Eof),
         }
     }
-
-    fn flush(&mut self, state: &mut State, handler: &mut impl Handler) {
-        let mut dirty = std::mem::take(&mut state.dirty);
-        for id in dirty.drain(..) {
-            self.flush_socket(state, id, handler);
-        }
-        state.dirty = dirty;
-    }
-
-    fn flush_socket(&mut self, state: &mut State, id: SocketId, handler: &mut impl Handler) {
-        let Some(socket) = state.sockets.get_mut(id) else { return };
-        socket.flags.clear(Flags::DIRTY);
-        if socket.flags.any(Flags::SEND_FAILED) {
-            return socket.queue.clear();
-        }
-        if socket.flags.any(Flags::SEND_ACTIVE)
-            || matches!(socket.stage, Stage::Connecting | Stage::Closing(_))
-        {
-            return;
-        }
-        while socket.queue.has_waiting() {
-            state.stats.sends += 1;
-            state.stats.system_calls += 1;
-            match send(socket.raw_fd(), &socket.queue) {
-                Ok(sent_bytes) => {
-                    state.stats.sent_bytes += sent_bytes as u64;
-                    socket.queue.advance(sent_bytes);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    socket.flags.set(Flags::SEND_ACTIVE);
-                    state.busy = true;
-                    return state.send_stalled(id, handler);
-                }
-                Err(error) => return self.send_failed(state, id, &error),
-            }
-        }
-        state.busy |= socket.flags.any(Flags::STALLED | Flags::WANTS_DRAINED);
-        state.queue_drained(id, handler);
-    }
-
-    /// Nothing more can be sent. Bytes that were received before are still delivered if the user is reading.
-    fn send_failed(&mut self, state: &mut State, id: SocketId, error: &io::Error) {
-        let Some(socket) = state.sockets.get_mut(id) else { return };
-        socket.queue.clear();
-        let why = Closed::from_errno(error.raw_os_error().unwrap_or(libc::EIO));
-        if socket.wants_data() {
-            socket.end = why;
-            socket.flags.set(Flags::SEND_FAILED | Flags::READ_ACTIVE | Flags::HUNG_UP);
-            crate::listener::shut_down(socket.raw_fd(), libc::SHUT_RDWR);
-            self.adjust(state, id);
-        } else {
-            state.stream_ended(id, why);
-        }
-    }
-}
-
-/// Sends what the kernel takes at once.
-fn send(fd: RawFd, queue: &SendQueue) -> io::Result<usize> {
-    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-    let mut vectors = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; SEGMENTS_MAX];
-    let mut count = 0;
-    for (vector, slice) in vectors.iter_mut().zip(queue.slices()) {
-        *vector = libc::iovec { iov_base: slice.as_ptr().cast_mut().cast(), iov_len: slice.len() };
-        count += 1;
-    }
-    let result = if count == 1 {
-        // SAFETY: the vector describes a slice of the queue, which is borrowed for the call.
-        unsafe { libc::send(fd, vectors[0].iov_base, vectors[0].iov_len, flags) }
-    } else {
-        // SAFETY: a msghdr of zeros has no name, no vectors and no control data.
-        let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
-        header.msg_iov = vectors.as_mut_ptr();
-        header.msg_iovlen = count;
-        // SAFETY: the vectors describe slices of the queue, which is borrowed for the call.
-        unsafe { libc::sendmsg(fd, &raw const header, flags) }
-    };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result as usize) }
 }
 
 /// Milliseconds from now to `at`, rounded up so that no alarm is early.
@@ -364,9 +308,7 @@ impl Poller for Epoll {
             self.adjust_listener(state, ListenerId(index as u32));
         }
         if !state.held() {
-            for id in std::mem::take(&mut self.held) {
-                state.mark_ready(id);
-            }
+            state.ready.extend(self.held.drain(..));
         }
     }
 
@@ -381,6 +323,7 @@ impl Poller for Epoll {
             handler.woken();
         }
         result?;
+        self.report_appends(handler);
         self.handle_reports(state, handler);
         self.flush(state, handler);
         self.read_ready(state, handler);

@@ -5,6 +5,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
+use crate::append::Appended;
 use crate::listener::ListenerId;
 use crate::network::Network;
 use crate::socket::SocketId;
@@ -78,6 +79,10 @@ pub trait Handler {
     fn woken(&mut self);
     /// The alarm set by [`Network::set_alarm`] is due. It is unset now.
     fn alarm(&mut self);
+    /// An append asked for with [`Network::append`] is over.
+    fn appended(&mut self, appended: Appended) {
+        drop(appended);
+    }
     /// The kernel refused to accept: out of descriptors or memory, then the listener rests for a moment by itself; or
     /// `QuotaExceeded`, when `sockets_max` is reached and the connection was closed at once.
     fn accept_failed(&mut self, listener: ListenerId, error: io::Error) {

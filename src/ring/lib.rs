@@ -17,6 +17,7 @@
 //! | `send_queue`, `spares` | bytes waiting to be sent, and recycled buffers for them |
 //! | `listener` | binding, accepted and outgoing sockets, socket options |
 //! | `alarms` | the one alarm of the caller and the ring's own time limits |
+//! | `append` | writing to a file without blocking |
 //! | `wake` | waking this thread from another one |
 //! | `finish` | closing and detaching, step by step, for both engines |
 //! | `uring`, `ring`, `buffers`, `operation` | the io_uring engine |
@@ -25,6 +26,7 @@
 //! | `host` | the only file that knows glommio |
 
 mod alarms;
+mod append;
 mod buffers;
 mod epoll;
 mod finish;
@@ -47,6 +49,7 @@ mod wake;
 #[cfg(test)]
 mod tests;
 
+pub use append::{Append, Appended, Durability};
 pub use handler::{Close, Closed, Driver, Handler, Next, Wait, run};
 pub use host::{Executor, Guest, run_hosted, spawn_executor};
 pub use listener::{BindOptions, ListenerId, bind};

@@ -10,6 +10,7 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use crate::alarms::Limit;
+use crate::append::Append;
 use crate::epoll::Epoll;
 use crate::finish::Poller;
 use crate::handler::{Close, Closed, Handler, Wait};
@@ -251,6 +252,21 @@ impl Network {
     /// Our address of a listener. Asks the kernel.
     pub fn listener_addr(&self, id: ListenerId) -> Option<SocketAddr> {
         self.state.listeners.get(id.0 as usize)?.as_ref()?.socket.local_addr().ok()
+    }
+
+    /// Writes to a file without blocking, in the coming turn. [`Handler::appended`] tells the outcome. Several appends may
+    /// end in any order.
+    ///
+    /// # Errors
+    /// The append back, if it needs a thread (epoll engine, first call only) that cannot be made.
+    pub fn append(&mut self, append: Append) -> Result<(), Append> {
+        match &mut self.poller {
+            AnyPoller::Uring(uring) => {
+                uring.append(append);
+                Ok(())
+            }
+            AnyPoller::Epoll(epoll) => epoll.append(&self.state, append),
+        }
     }
 
     /// Sets the one alarm, replacing the earlier one; [`Handler::alarm`] is called at `at` or soon after, never before.

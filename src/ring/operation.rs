@@ -22,6 +22,10 @@ pub(crate) enum Operation {
     Alarm,
     /// Another thread rang.
     Bell,
+    /// Write to a file.
+    Write(u32),
+    /// Have a file's bytes reach the disk.
+    Sync(u32),
     /// Nobody cares about the outcome.
     Ignored,
 }
@@ -40,7 +44,9 @@ impl Operation {
             Operation::Connect(id) => (4, id.as_u64()),
             Operation::Alarm => (5, 0),
             Operation::Bell => (6, 0),
-            Operation::Ignored => (7, 0),
+            Operation::Write(number) => (7, u64::from(number) & INDEX_MASK),
+            Operation::Sync(number) => (8, u64::from(number) & INDEX_MASK),
+            Operation::Ignored => (9, 0),
         };
         kind << KIND_SHIFT | subject
     }
@@ -56,6 +62,8 @@ impl Operation {
             4 => Operation::Connect(id),
             5 => Operation::Alarm,
             6 => Operation::Bell,
+            7 => Operation::Write((bits & INDEX_MASK) as u32),
+            8 => Operation::Sync((bits & INDEX_MASK) as u32),
             _ => Operation::Ignored,
         }
     }
@@ -78,6 +86,8 @@ mod tests {
                 Operation::Connect(id),
                 Operation::Alarm,
                 Operation::Bell,
+                Operation::Write(listener.0),
+                Operation::Sync(listener.0),
                 Operation::Ignored,
             ] {
                 assert_eq!(Operation::decode(operation.encode()), operation);

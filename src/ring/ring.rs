@@ -84,6 +84,19 @@ impl Ring {
         }
     }
 
+    /// Whether the next entries will be submitted together; makes room for them if it can.
+    pub(crate) fn has_room_for(&mut self, entries: usize) -> bool {
+        let room = |ring: &mut Ring| {
+            let queue = ring.io.submission();
+            queue.capacity() - queue.len() >= entries
+        };
+        if !room(self) {
+            // A failure is met again, and reported, by the coming enter.
+            let _ = self.enter(0, 0);
+        }
+        self.backlog.is_empty() && room(self)
+    }
+
     fn try_push(&mut self, entry: &squeue::Entry) -> bool {
         // SAFETY: whoever called `push` vouches for the entry.
         unsafe { self.io.submission().push(entry).is_ok() }

@@ -10,6 +10,7 @@ use crate::{
 };
 
 mod accepting;
+mod appending;
 mod closing;
 mod disorder;
 mod hosted;
@@ -46,6 +47,7 @@ enum Seen {
     Detached(SocketId, OwnedFd),
     Woken,
     Alarm,
+    Appended(crate::Appended),
     AcceptFailed(io::Error),
 }
 
@@ -80,6 +82,9 @@ impl Handler for Recorder {
     }
     fn alarm(&mut self) {
         self.0.push(Seen::Alarm);
+    }
+    fn appended(&mut self, appended: crate::Appended) {
+        self.0.push(Seen::Appended(appended));
     }
     fn accept_failed(&mut self, _: ListenerId, error: io::Error) {
         self.0.push(Seen::AcceptFailed(error));

@@ -8,18 +8,20 @@
 //! | file | subject |
 //! | --- | --- |
 //! | `uring` | the turn, the time-out, the end |
+//! | `uring/append` | writing to files |
 //! | `uring/accept` | accepting, and connections held back |
 //! | `uring/receive` | receiving, keeping back, running out of buffers |
 //! | `uring/send` | sending at once, and slowly when the receiver is slow |
 
 mod accept;
+mod append;
 mod receive;
 mod send;
 
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use io_uring::{cqueue, opcode, squeue, types};
 
@@ -33,6 +35,7 @@ use crate::probe::{OpenError, check_ring};
 use crate::ring::Ring;
 use crate::socket::{Flags, Socket, SocketId, Stage};
 use crate::state::State;
+use append::Appends;
 use send::Gather;
 
 /// The io_uring engine of one thread.
@@ -49,6 +52,7 @@ pub(crate) struct Uring {
     held_accepts: VecDeque<(ListenerId, OwnedFd)>,
     time_out: TimeOut,
     bell_armed: bool,
+    appends: Appends,
     /// Completions of the current turn.
     completions: Vec<cqueue::Entry>,
     /// Entries in flight that point to memory of ours for longer than one enter.
@@ -82,6 +86,7 @@ impl Uring {
             held_accepts: VecDeque::new(),
             time_out: TimeOut::default(),
             bell_armed: false,
+            appends: Appends::default(),
             completions: Vec::new(),
             lent: 0,
         })
@@ -97,8 +102,9 @@ impl Uring {
 
     /// Queues an entry that points to nothing, or to something the kernel copies while it submits.
     fn push(&mut self, entry: squeue::Entry, operation: Operation) {
-        // SAFETY: the entry has no pointers, or only ones to the gather lists and the time specification, which stay in
-        // their boxes and unchanged until all is submitted.
+        // SAFETY: the entry has no pointers, or only ones to the gather lists, the time specification and queues that
+        // wait for the settling of this turn. All of them stay where they are, unchanged, until all is submitted.
+        // After an enter that fails the ring is never entered again.
         unsafe { self.ring.push(entry.user_data(operation.encode())) };
     }
 
@@ -196,6 +202,8 @@ impl Uring {
                 Operation::Connect(id) => self.connect_ended(state, id, completion.result(), handler),
                 Operation::Alarm => self.time_out = TimeOut { fired: true, ..TimeOut::default() },
                 Operation::Bell => self.bell_armed = more,
+                Operation::Write(number) => self.wrote(number, completion.result(), handler),
+                Operation::Sync(number) => self.synced(number, completion.result(), handler),
                 Operation::Ignored => {}
             }
         }
@@ -328,19 +336,32 @@ impl Uring {
             if self.lent == 0 || self.ring.drain().is_err() {
                 break;
             }
-            while self.ring.reap(&mut self.completions) > 0 {}
-            for completion in self.completions.drain(..) {
-                let operation = Operation::decode(completion.user_data());
-                let lending = matches!(operation, Operation::Receive(_) | Operation::SendSlowly(_));
-                if lending && !cqueue::more(completion.flags()) {
-                    self.lent -= 1;
-                }
+            if !self.collect_lent() {
+                // A write that a kernel thread has begun goes on to its end.
+                std::thread::sleep(Duration::from_millis(1));
             }
         }
         if self.lent > 0 {
-            std::mem::forget(self.buffers.take());
-            state.sockets.drain().filter_map(|socket: Socket| socket.into_ahead()).for_each(std::mem::forget);
+            std::mem::forget((self.buffers.take(), std::mem::take(&mut self.appends)));
+            state.sockets.drain().filter_map(Socket::into_ahead).for_each(std::mem::forget);
         }
+    }
+
+    /// Takes completions, counting only what gives memory back. False if there were none.
+    fn collect_lent(&mut self) -> bool {
+        let mut any = false;
+        while self.ring.reap(&mut self.completions) > 0 {
+            any = true;
+        }
+        for completion in self.completions.drain(..) {
+            let operation = Operation::decode(completion.user_data());
+            let lending =
+                matches!(operation, Operation::Receive(_) | Operation::SendSlowly(_) | Operation::Write(_));
+            if lending && !cqueue::more(completion.flags()) {
+                self.lent -= 1;
+            }
+        }
+        any
     }
 }
 

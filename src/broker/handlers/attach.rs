@@ -60,7 +60,10 @@ fn make_room(shard: &mut Shard, client_id: &str, packet: &Connect<'_>) -> Result
     let limits = &shard.setup.limits;
     let is_new = shard.clients.sessions.find(client_id).is_none();
     if is_new && shard.clients.sessions.len() >= limits.sessions_max as usize {
-        return Err(Ending { cause: Cause::QuotaExceeded, what: "the server has no room for another session" });
+        return Err(Ending {
+            cause: Cause::QuotaExceeded,
+            what: "the server has no room for another session",
+        });
     }
     if shard.clients.will_bytes + will::size_bytes(packet) > limits.will_bytes_max {
         return Err(Ending { cause: Cause::QuotaExceeded, what: "the server has no room for another will" });

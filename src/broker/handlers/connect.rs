@@ -1,7 +1,10 @@
 //! CONNECT: is it acceptable, and is this the home of the client? If so the session is attached, else the
 //! connection is handed to its home with everything it sent.
 
-use ringmq_protocol::{Connack, Connect, Header, Packet, Properties, Property, PropertyBuf, Reason, Version, Will, is_valid_topic, level_count};
+use ringmq_protocol::{
+    Connack, Connect, Header, Packet, Properties, Property, PropertyBuf, Reason, Version, Will,
+    is_valid_topic, level_count,
+};
 
 use crate::access::{self, Verdict};
 use crate::cause::{Cause, Ending};
@@ -25,7 +28,8 @@ pub(crate) fn connect(shard: &mut Shard, id: SlotId, header: &Header, rest: &[u8
     }
     let home = shard.setup.seeds.home(packet.client_id, shard.setup.shard_count);
     let Some(connection) = shard.clients.connections.get(id) else { return };
-    let at_home = packet.client_id.is_empty() || home == shard.setup.shard || connection.arrival == Arrival::HandedOff;
+    let at_home =
+        packet.client_id.is_empty() || home == shard.setup.shard || connection.arrival == Arrival::HandedOff;
     if at_home {
         attach::attach(shard, id, &packet);
     } else {
@@ -38,13 +42,18 @@ pub(crate) fn connect(shard: &mut Shard, id: SlotId, header: &Header, rest: &[u8
 
 /// What the server may refuse in a CONNECT that is well formed [MQTT-3.1.4-2].
 fn check(shard: &Shard, id: SlotId, connect: &Connect<'_>) -> Result<(), Ending> {
-    let Some(connection) = shard.clients.connections.get(id) else { return Err(Cause::ConnectionLost.into()) };
+    let Some(connection) = shard.clients.connections.get(id) else {
+        return Err(Cause::ConnectionLost.into());
+    };
     let policy = shard.policy(connection.listener);
     if connect.version == Version::V31 && !policy.v31_allowed {
         return Err(Ending { cause: Cause::UnsupportedVersion, what: "MQTT 3.1 is not served" });
     }
     if connection.room == Room::Full {
-        return Err(Ending { cause: Cause::ServerFull, what: "the server has no room for another connection" });
+        return Err(Ending {
+            cause: Cause::ServerFull,
+            what: "the server has no room for another connection",
+        });
     }
     check_client_id(connect, policy)?;
     if connect.properties.authentication_method().is_some() {
@@ -79,7 +88,8 @@ fn check_will(will: &Will<'_>, policy: &ListenerPolicy, shard: &Shard) -> Result
         return Err(Ending { cause: Cause::RetainNotSupported, what: "retained messages are not served" });
     }
     let limits = &shard.setup.limits;
-    let fits = will.topic.len() <= limits.topic_bytes_max && level_count(will.topic) <= limits.topic_levels_max;
+    let fits =
+        will.topic.len() <= limits.topic_bytes_max && level_count(will.topic) <= limits.topic_levels_max;
     if !is_valid_topic(will.topic) || !fits {
         return Err(Ending { cause: Cause::TopicNameInvalid, what: "will topic not accepted" });
     }
@@ -113,7 +123,8 @@ fn refuse_undecoded(shard: &mut Shard, id: SlotId, body: &[u8], ending: Ending) 
 /// is closed without one [MQTT-3.1.4-1 of 3.1.1].
 pub(crate) fn refuse(shard: &mut Shard, id: SlotId, version: Version, ending: Ending, packet_bytes_max: u32) {
     shard.clients.counters.connects_refused += 1;
-    let reason = ending.cause.row().reason.filter(|reason| version.is_v5() || reason.as_311_connack().is_some());
+    let reason =
+        ending.cause.row().reason.filter(|reason| version.is_v5() || reason.as_311_connack().is_some());
     if let Some(reason) = reason {
         if let Some(connection) = shard.clients.connections.get_mut(id) {
             connection.agreed.version = version;

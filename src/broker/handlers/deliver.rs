@@ -60,7 +60,9 @@ fn at_most_once(clients: &mut Clients, id: SlotId, to: &Receiver<'_>, publicatio
     let head = head_of(&publication.parts, Qos::AtMostOnce, to.retain, to.identifiers, now);
     match fits(connection, &head) {
         Fits::Never => clients.counters.dropped_too_large += 1,
-        Fits::AtSize(size) if connection.outbox.len_bytes() + size > queue_max && !connection.outbox.is_empty() => {
+        Fits::AtSize(size)
+            if connection.outbox.len_bytes() + size > queue_max && !connection.outbox.is_empty() =>
+        {
             clients.counters.dropped_send_queue += 1;
         }
         Fits::AtSize(_) => {
@@ -78,7 +80,8 @@ fn may_send_at_once(clients: &mut Clients, id: SlotId, session: u32) -> bool {
     let Some(connection) = clients.connections.get(id) else { return false };
     let window = connection.agreed.window;
     let has_room = connection.outbox.len_bytes() < high_water && connection.stage == Stage::Connected;
-    has_room && clients.sessions.at(session).is_some_and(|session| session.outgoing().may_send_at_once(window))
+    has_room
+        && clients.sessions.at(session).is_some_and(|session| session.outgoing().may_send_at_once(window))
 }
 
 /// Begins a QoS 1 or 2 exchange [MQTT-4.3.2-1].
@@ -161,7 +164,8 @@ pub(crate) fn wait(clients: &mut Clients, session: u32, delivery: Delivery) {
 pub(crate) fn exceeds_limit(clients: &Clients, id: SlotId, sending: &Sending<'_>) -> bool {
     let Some(connection) = clients.connections.get(id) else { return false };
     let parts = sending.message.parts();
-    fits(connection, &head_of(&parts, sending.qos, sending.retain, sending.identifiers, clients.now)) == Fits::Never
+    fits(connection, &head_of(&parts, sending.qos, sending.retain, sending.identifiers, clients.now))
+        == Fits::Never
 }
 
 /// Whether a packet is within the client's maximum packet size [MQTT-3.1.2-24].
@@ -171,15 +175,11 @@ pub(crate) enum Fits {
     Never,
 }
 
-/// Judges a packet by its size without an alias, which is the largest it can become but for the alias itself.
+/// Judges a packet by its size without an alias: with one it may be larger, but then it is sent without.
 fn fits(connection: &Connection, head: &Head<'_>) -> Fits {
-    const ALIAS_BYTES: usize = 4;
-    let packet_id_bytes = if head.qos == Qos::AtMostOnce { 0 } else { 2 };
-    let size = head.encoded_len(connection.agreed.version);
-    let known = if head.packet_id.is_some() { 0 } else { packet_id_bytes };
-    let has_aliases = connection.outbound_aliases.is_enabled();
-    let worst = size + known + if has_aliases { ALIAS_BYTES } else { 0 };
-    if worst <= connection.agreed.packet_bytes_max as usize { Fits::AtSize(worst) } else { Fits::Never }
+    let has_room_for_id = head.packet_id.is_some() || head.qos == Qos::AtMostOnce;
+    let size = head.encoded_len(connection.agreed.version) + if has_room_for_id { 0 } else { 2 };
+    if size <= connection.agreed.packet_bytes_max as usize { Fits::AtSize(size) } else { Fits::Never }
 }
 
 /// The encoded form but for alias and packet identifier. What is left of the expiry is what the receiver may still
@@ -218,13 +218,23 @@ fn encode(
     message: Option<&Message>,
 ) {
     let version = connection.agreed.version;
-    match connection.outbound_aliases.assign(head.topic, topic) {
-        AliasUse::None => {}
-        AliasUse::New(alias) => head.topic_alias = Some(alias),
-        AliasUse::Known(alias) => (head.topic, head.topic_alias) = ("", Some(alias)),
+    if connection.outbound_aliases.is_enabled() && may_take_alias(connection, &head) {
+        match connection.outbound_aliases.assign(head.topic, topic) {
+            AliasUse::None => {}
+            AliasUse::New(alias) => head.topic_alias = Some(alias),
+            AliasUse::Known(alias) => (head.topic, head.topic_alias) = ("", Some(alias)),
+        }
     }
     head.encode_head(version, connection.outbox.bytes());
     connection.outbox.push_payload(payload, message);
+}
+
+/// Whether the packet stays within the client's maximum with a new alias, which it then must carry.
+fn may_take_alias(connection: &Connection, head: &Head<'_>) -> bool {
+    /// The property, and what two length fields may grow by.
+    const ALIAS_BYTES_MAX: usize = 5;
+    let max = connection.agreed.packet_bytes_max;
+    max == u32::MAX || head.encoded_len(connection.agreed.version) + ALIAS_BYTES_MAX <= max as usize
 }
 
 /// The window of a connection.

@@ -13,6 +13,9 @@ pub(crate) fn disconnect(shard: &mut Shard, id: SlotId, packet: &Disconnect<'_>)
     if !packet.reason.client_may_send(PacketType::Disconnect) {
         return Err(Ending { cause: Cause::ProtocolError, what: "a client may not give this reason" });
     }
+    if packet.properties.server_reference().is_some() {
+        return Err(Ending { cause: Cause::ProtocolError, what: "a client may not refer to a server" });
+    }
     change_expiry(shard, id, packet)?;
     let cause = match packet.reason {
         Reason::Success => Cause::ClientDisconnect,
@@ -30,7 +33,10 @@ fn change_expiry(shard: &mut Shard, id: SlotId, packet: &Disconnect<'_>) -> Resu
     let max_s = shard.policy(connection.listener).session_expiry_max_s;
     let Some((_, session)) = shard.clients.session_of(id) else { return Ok(()) };
     if session.expiry == Expiry::AtOnce && asked_s > 0 {
-        return Err(Ending { cause: Cause::ProtocolError, what: "session expiry raised from 0 at DISCONNECT" });
+        return Err(Ending {
+            cause: Cause::ProtocolError,
+            what: "session expiry raised from 0 at DISCONNECT",
+        });
     }
     session.expiry = Expiry::from_s(asked_s.min(max_s));
     Ok(())

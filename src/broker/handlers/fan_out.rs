@@ -32,7 +32,8 @@ pub(crate) fn publish(shard: &mut Shard, publication: &mut Publication<'_>) -> R
     }
     let here = publish_to_subscribers(shard, publication);
     let groups = shared::publish(shard, publication);
-    let reach = if [elsewhere, here, groups].contains(&Reach::Somebody) { Reach::Somebody } else { Reach::Nobody };
+    let reach =
+        if [elsewhere, here, groups].contains(&Reach::Somebody) { Reach::Somebody } else { Reach::Nobody };
     shard.clients.counters.publish_unmatched += u64::from(reach == Reach::Nobody);
     reach
 }
@@ -90,11 +91,13 @@ fn to_subscriber(clients: &mut Clients, subscriber: &Subscriber, publication: &m
 
 /// Several filters match: one copy for each session, at the highest QoS, with all identifiers [MQTT-3.3.4-4].
 fn once_each(clients: &mut Clients, lists: &[&[Subscriber]], publication: &mut Publication<'_>) {
-    let matches = lists.iter().flat_map(|list| list.iter()).filter(|subscriber| !is_own(subscriber, publication));
+    let matches =
+        lists.iter().flat_map(|list| list.iter()).filter(|subscriber| !is_own(subscriber, publication));
     let mut matches: Vec<&Subscriber> = matches.collect();
     matches.sort_by_key(|subscriber| subscriber.session);
     for same in matches.chunk_by(|a, b| a.session == b.session) {
-        let identifiers: SmallVec<[u32; 4]> = same.iter().map(|s| s.identifier).filter(|&id| id != 0).collect();
+        let identifiers: SmallVec<[u32; 4]> =
+            same.iter().map(|s| s.identifier).filter(|&id| id != 0).collect();
         let Some(best) = same.iter().max_by_key(|subscriber| subscriber.options.qos()) else { continue };
         let keeps_retain = same.iter().any(|s| forwarded_retain(s, publication) == Retain::Yes);
         let receiver = Receiver {

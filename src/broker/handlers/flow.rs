@@ -2,10 +2,10 @@
 
 use std::mem;
 
-use crate::handlers::{end, refill};
 use crate::cause::{Cause, Ending};
-use crate::shard::{Output, Shard, WantsDrained};
+use crate::handlers::{end, refill};
 use crate::outbox::Outbox;
+use crate::shard::{Output, Shard, WantsDrained};
 use crate::slab::SlotId;
 
 /// Takes what waits for a connection. While the network is behind nothing is taken, so that what waits is counted.

@@ -1,6 +1,6 @@
 //! A letter from another shard: which handler it is for.
 
-use crate::handlers::{announce, fan_out, retained, shared, sys};
+use crate::handlers::{announce, fan_out, memory, retained, shared, sys};
 use crate::letter::Letter;
 use crate::seed::ShardId;
 use crate::shard::Shard;
@@ -16,6 +16,7 @@ pub(crate) fn deliver(shard: &mut Shard, from: ShardId, letter: Letter) {
         Letter::Retain(content) => retained::keep_content(shard, content),
         Letter::RetainedQuestion(question) => retained::question(shard, from, &question),
         Letter::RetainedAnswer(answer) => retained::answer(shard, *answer),
+        Letter::Memory(state) => memory::told(shard, from, state),
         Letter::Figures(figures) => sys::figures(shard, from, *figures),
     }
 }

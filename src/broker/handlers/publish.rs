@@ -2,7 +2,9 @@
 
 use std::mem;
 
-use ringmq_protocol::{Ack, Packet, PacketId, PacketType, Property, PropertyBuf, Publish, Qos, Reason, level_count};
+use ringmq_protocol::{
+    Ack, Packet, PacketId, PacketType, Property, PropertyBuf, Publish, Qos, Reason, level_count,
+};
 
 use crate::access::{self, Verdict};
 use crate::cause::{Cause, Ending};
@@ -21,7 +23,10 @@ pub(crate) fn publish(shard: &mut Shard, id: SlotId, packet: &Publish<'_>) -> Re
     check_offered(shard, id, packet)?;
     let alias = packet.properties.topic_alias();
     if packet.properties.subscription_id().is_some() {
-        return Err(Ending { cause: Cause::ProtocolError, what: "a client may not send a subscription identifier" });
+        return Err(Ending {
+            cause: Cause::ProtocolError,
+            what: "a client may not send a subscription identifier",
+        });
     }
     let Some(alias) = alias else { return to_topic(shard, id, packet, packet.topic) };
     let mut topic = mem::take(&mut shard.scratch.topic);
@@ -77,7 +82,9 @@ fn to_topic(shard: &mut Shard, id: SlotId, packet: &Publish<'_>, topic: &str) ->
         match repeat_or_new(shard, id, packet.qos, packet_id)? {
             Exchange::New => {}
             Exchange::Repeat => return acknowledge(shard, id, packet.qos, packet_id, Reason::Success),
-            Exchange::Busy => return acknowledge(shard, id, packet.qos, packet_id, Reason::PacketIdentifierInUse),
+            Exchange::Busy => {
+                return acknowledge(shard, id, packet.qos, packet_id, Reason::PacketIdentifierInUse);
+            }
         }
     }
     if let Err(refusal) = check(shard, id, packet, topic) {
@@ -118,7 +125,8 @@ fn with_parts<T>(
         expires = packet.properties.message_expiry_s().map(|s| shard.clients.now.plus_s(s));
     }
     let retain = if packet.retain { Retain::Yes } else { Retain::No };
-    let parts = Parts { topic, passed_on: &passed_on, payload: packet.payload, qos: packet.qos, retain, expires };
+    let parts =
+        Parts { topic, passed_on: &passed_on, payload: packet.payload, qos: packet.qos, retain, expires };
     let result = then(shard, parts);
     passed_on.clear();
     shard.scratch.properties = passed_on;
@@ -170,7 +178,11 @@ fn check(shard: &Shard, id: SlotId, packet: &Publish<'_>, topic: &str) -> Result
     }
     if policy.payload_format_check && packet.properties.payload_format() == Some(1) {
         let is_text = std::str::from_utf8(packet.payload).is_ok();
-        return if is_text { Ok(()) } else { Err(Refusal { cause: Cause::PayloadFormatInvalid, what: "payload is not UTF-8" }) };
+        return if is_text {
+            Ok(())
+        } else {
+            Err(Refusal { cause: Cause::PayloadFormatInvalid, what: "payload is not UTF-8" })
+        };
     }
     Ok(())
 }
@@ -212,7 +224,9 @@ fn refuse(shard: &mut Shard, id: SlotId, packet: &Publish<'_>, refusal: Refusal)
 
 /// An acknowledgement with a reason string, where it is allowed and fits [MQTT-3.1.2-29, MQTT-3.4.2-2].
 fn explain(shard: &mut Shard, id: SlotId, qos: Qos, packet_id: PacketId, reason: Reason, what: &str) {
-    let (Some(kind), Some(connection)) = (publish_ack_kind(qos), shard.clients.connections.get(id)) else { return };
+    let (Some(kind), Some(connection)) = (publish_ack_kind(qos), shard.clients.connections.get(id)) else {
+        return;
+    };
     let agreed = connection.agreed;
     let mut properties = PropertyBuf::default();
     properties.push(Property::ReasonString(what));
@@ -235,7 +249,13 @@ fn accepted(shard: &Shard, id: SlotId, reach: Reach) -> Reason {
     Reason::Success
 }
 
-fn acknowledge(shard: &mut Shard, id: SlotId, qos: Qos, packet_id: PacketId, reason: Reason) -> Result<(), Ending> {
+fn acknowledge(
+    shard: &mut Shard,
+    id: SlotId,
+    qos: Qos,
+    packet_id: PacketId,
+    reason: Reason,
+) -> Result<(), Ending> {
     if let Some(kind) = publish_ack_kind(qos) {
         shard.clients.write_ack(id, kind, packet_id, reason);
     }

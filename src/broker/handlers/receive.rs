@@ -19,24 +19,27 @@ pub(crate) fn bytes(shard: &mut Shard, id: SlotId, input: &[u8]) {
     }
     connection.heard = clients.now;
     clients.counters.bytes_received += input.len() as u64;
-    if connection.has_partial() {
-        clients.partial_bytes -= connection.partial_len();
-        let mut whole = connection.take_partial();
-        whole.extend_from_slice(input);
-        packets(shard, id, &whole);
+    let mut kept = connection.take_partial();
+    if kept.is_empty() {
+        let taken = packets(shard, id, input);
+        keep(shard, id, Rest::Borrowed(&input[taken..]));
     } else {
-        packets(shard, id, input);
+        clients.partial_bytes -= kept.len();
+        kept.extend_from_slice(input);
+        let taken = packets(shard, id, &kept);
+        kept.drain(..taken);
+        keep(shard, id, Rest::Owned(kept));
     }
 }
 
-/// Handles every whole packet and keeps what is left.
-fn packets(shard: &mut Shard, id: SlotId, bytes: &[u8]) {
+/// Handles every whole packet; gives the number of bytes that are done with.
+fn packets(shard: &mut Shard, id: SlotId, bytes: &[u8]) -> usize {
     let mut at = 0;
     while at < bytes.len() {
         let rest = &bytes[at..];
-        let Some(connection) = shard.clients.connections.get(id) else { return };
+        let Some(connection) = shard.clients.connections.get(id) else { return bytes.len() };
         if connection.stage == Stage::Closing {
-            return;
+            return bytes.len();
         }
         let mut packet_bytes_max = shard.policy(connection.listener).packet_bytes_max;
         if connection.stage == Stage::AwaitingConnect {
@@ -47,10 +50,14 @@ fn packets(shard: &mut Shard, id: SlotId, bytes: &[u8]) {
                 packet(shard, id, &header, rest);
                 at += header.total_len();
             }
-            Ok(Cut::Incomplete) => return keep(shard, id, rest),
-            Err(ending) => return end::connection(shard, id, ending),
+            Ok(Cut::Incomplete) => return at,
+            Err(ending) => {
+                end::connection(shard, id, ending);
+                return bytes.len();
+            }
         }
     }
+    at
 }
 
 /// Handles the packet that `rest` begins with.
@@ -70,15 +77,37 @@ fn packet(shard: &mut Shard, id: SlotId, header: &Header, rest: &[u8]) {
     }
 }
 
-/// Keeps the beginning of a packet, as long as memory for messages allows.
-fn keep(shard: &mut Shard, id: SlotId, rest: &[u8]) {
+/// The beginning of a packet whose rest has not come yet.
+enum Rest<'a> {
+    /// Of the bytes that just came in.
+    Borrowed(&'a [u8]),
+    /// Kept before: kept again without a copy, so that a packet in many small pieces costs no more than one in few.
+    Owned(Vec<u8>),
+}
+
+/// Keeps the beginning of a packet. All beginnings together have a bound of their own, so that messages which fill
+/// the memory do not cut off everyone whose packet happens to come in two pieces.
+fn keep(shard: &mut Shard, id: SlotId, rest: Rest<'_>) {
     let clients = &mut shard.clients;
-    if !clients.has_memory_for(rest.len()) {
-        let what = "no memory left for a packet of this size";
-        return end::connection(shard, id, Ending { cause: Cause::QuotaExceeded, what });
+    let Some(connection) =
+        clients.connections.get_mut(id).filter(|connection| connection.stage != Stage::Closing)
+    else {
+        return;
+    };
+    let len = match rest {
+        Rest::Borrowed(bytes) => bytes.len(),
+        Rest::Owned(ref bytes) => bytes.len(),
+    };
+    if len == 0 {
+        return;
     }
-    if let Some(connection) = clients.connections.get_mut(id) {
-        connection.keep_partial(rest);
-        clients.partial_bytes += rest.len();
+    match rest {
+        Rest::Borrowed(bytes) => connection.keep_partial(bytes.to_vec()),
+        Rest::Owned(bytes) => connection.keep_partial(bytes),
+    }
+    clients.partial_bytes += len;
+    if clients.partial_bytes > clients.limits.message_bytes_max {
+        let what = "no memory left for a packet of this size";
+        end::connection(shard, id, Ending { cause: Cause::QuotaExceeded, what });
     }
 }

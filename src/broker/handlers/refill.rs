@@ -15,7 +15,9 @@ use crate::topics::Fingerprint;
 
 /// A session has a new connection: everything under way is sent again [MQTT-4.4.0-1], then what waited.
 pub(crate) fn resume(shard: &mut Shard, session_id: SlotId) {
-    if let Some(outgoing) = shard.clients.sessions.get_mut(session_id).and_then(|session| session.outgoing_if_any()) {
+    if let Some(outgoing) =
+        shard.clients.sessions.get_mut(session_id).and_then(|session| session.outgoing_if_any())
+    {
         outgoing.inflight.resume();
     }
     refill(shard, session_id);

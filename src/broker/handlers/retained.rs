@@ -123,7 +123,8 @@ pub(crate) fn send_next(shard: &mut Shard, session_id: SlotId) -> Progress {
                 return Progress::Made;
             };
             let read_id = ReadId { session: session_id, number: read.number };
-            let question = RetainedQuestion { read: read_id, filter: read.filter.clone(), after: after.map(Box::from) };
+            let question =
+                RetainedQuestion { read: read_id, filter: read.filter.clone(), after: after.map(Box::from) };
             read.stage = ReadStage::Asked;
             ask(shard, at, question)
         }
@@ -193,5 +194,9 @@ fn send(shard: &mut Shard, session: SlotId, message: &Message, receiver: Retaine
         group: None,
     };
     let fingerprint: Fingerprint = shard.clients.fingerprint(message.parts().topic);
-    deliver(&mut shard.clients, &to, &mut Publication::of_message(message, Publisher::default(), fingerprint));
+    deliver(
+        &mut shard.clients,
+        &to,
+        &mut Publication::of_message(message, Publisher::default(), fingerprint),
+    );
 }

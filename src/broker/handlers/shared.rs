@@ -44,7 +44,13 @@ fn pick_input(shard: &Shard, publication: &Publication<'_>) -> PickInput {
 }
 
 /// A letter to the shard that was picked.
-fn to_shard(shard: &mut Shard, pick: ShardPick, name: Arc<GroupName>, publication: &mut Publication<'_>, hops: u16) {
+fn to_shard(
+    shard: &mut Shard,
+    pick: ShardPick,
+    name: Arc<GroupName>,
+    publication: &mut Publication<'_>,
+    hops: u16,
+) {
     let letter = SharedPublish {
         content: publication.across(),
         group: pick.group,
@@ -65,7 +71,8 @@ fn to_member_or_drop(shard: &mut Shard, group: GroupId, publication: &mut Public
 fn to_member(shard: &mut Shard, group: GroupId, publication: &mut Publication<'_>) -> Reach {
     let input = pick_input(shard, publication);
     let sessions = &shard.clients.sessions;
-    let backlog = |session: u32| sessions.peek(session).map_or(0, super::super::session::Session::backlog_count);
+    let backlog =
+        |session: u32| sessions.peek(session).map_or(0, super::super::session::Session::backlog_count);
     let Some(member) = shard.topics.groups.pick_member(group, &input, backlog) else { return Reach::Nobody };
     let identifier = [member.subscriber.identifier];
     let options = member.subscriber.options;

@@ -87,7 +87,11 @@ fn check(shard: &mut Shard, request: &Request, filter: &Filter<'_>) -> Result<()
     if filter.filter.len() > limits.topic_bytes_max || level_count(filter.filter) > limits.topic_levels_max {
         return Err(Reason::TopicFilterInvalid);
     }
-    let count = shard.clients.sessions.get(request.session).map_or(0, super::super::session::Session::subscription_count);
+    let count = shard
+        .clients
+        .sessions
+        .get(request.session)
+        .map_or(0, super::super::session::Session::subscription_count);
     let topics = &shard.topics;
     let in_all = topics.subscriptions.subscription_count() + topics.groups.member_count();
     let is_full = count >= limits.subscriptions_per_session_max || in_all >= limits.subscriptions_max;

@@ -41,8 +41,11 @@ pub(crate) fn start(shard: &mut Shard) {
 /// A round is due: tell the figures, or publish them.
 pub(crate) fn round(shard: &mut Shard) {
     start(shard);
-    let figures =
-        Figures { counters: counters(shard), load_permille: shard.figures.load_permille, at: shard.clients.now };
+    let figures = Figures {
+        counters: counters(shard),
+        load_permille: shard.figures.load_permille,
+        at: shard.clients.now,
+    };
     if shard.setup.shard != 0 {
         shard.clients.trays.post(0, Letter::Figures(Box::new(figures)));
         return;
@@ -60,7 +63,8 @@ pub(crate) fn figures(shard: &mut Shard, from: ShardId, figures: Figures) {
 pub(crate) fn counters(shard: &Shard) -> Counters {
     let mut counters = shard.clients.counters.clone();
     counters.sessions = shard.clients.sessions.len() as u64;
-    counters.subscriptions = (shard.topics.subscriptions.subscription_count() + shard.topics.groups.member_count()) as u64;
+    counters.subscriptions =
+        (shard.topics.subscriptions.subscription_count() + shard.topics.groups.member_count()) as u64;
     counters.retained = shard.topics.retained.count() as u64;
     counters.retained_bytes = shard.topics.retained.bytes() as u64;
     counters.message_bytes = (shard.clients.meter.bytes() + shard.clients.partial_bytes) as u64;

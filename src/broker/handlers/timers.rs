@@ -27,7 +27,8 @@ pub(crate) fn watch(clients: &mut Clients, id: SlotId) {
         clients.deadlines.cancel(timer);
     }
     if let Some(ms) = connection.keep_alive_ms() {
-        connection.timer = Some(clients.deadlines.insert(connection.heard.plus_ms(ms), Timer::Connection(id)));
+        connection.timer =
+            Some(clients.deadlines.insert(connection.heard.plus_ms(ms), Timer::Connection(id)));
     }
 }
 
@@ -41,7 +42,8 @@ fn connection_due(shard: &mut Shard, id: SlotId) {
         Stage::Connected => {
             let silent_ms = clients.now.since_ms(connection.heard);
             // A paused connection is not read from, so its silence says nothing; the slow consumer grace ends it.
-            let is_over = connection.keep_alive_ms().is_some_and(|ms| silent_ms >= ms) && !connection.flow.paused;
+            let is_over =
+                connection.keep_alive_ms().is_some_and(|ms| silent_ms >= ms) && !connection.flow.paused;
             if is_over {
                 let what = "nothing heard for one and a half times the keep alive";
                 return end::connection(shard, id, Ending { cause: Cause::KeepAliveTimeout, what });
@@ -70,4 +72,3 @@ fn will_due(shard: &mut Shard, id: SlotId) {
         will::publish(shard, id);
     }
 }
-

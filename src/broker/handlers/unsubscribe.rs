@@ -16,8 +16,11 @@ pub(crate) fn unsubscribe(shard: &mut Shard, id: SlotId, packet: &Unsubscribe<'_
     let mut codes: SmallVec<[u8; 8]> = served.collect();
     // UNSUBACK has no code for a used-up quota (0x97); the closest it has is "implementation specific".
     codes.resize(packet.filters.len(), Reason::ImplementationSpecificError.as_byte());
-    let unsuback =
-        Packet::Unsuback(Unsuback { packet_id: packet.packet_id, properties: Properties::EMPTY, codes: &codes });
+    let unsuback = Packet::Unsuback(Unsuback {
+        packet_id: packet.packet_id,
+        properties: Properties::EMPTY,
+        codes: &codes,
+    });
     let Some(connection) = shard.clients.connections.get(id) else { return Ok(()) };
     if unsuback.encoded_len(connection.agreed.version) > connection.agreed.packet_bytes_max as usize {
         let what = "UNSUBACK exceeds the client's maximum packet size";

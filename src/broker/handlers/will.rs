@@ -7,8 +7,8 @@ use crate::clients::Timer;
 use crate::handlers::fan_out;
 use crate::message::{Content, Parts, Retain};
 use crate::publication::{Publication, Publisher};
-use crate::session::will::Will;
 use crate::session::Expiry;
+use crate::session::will::Will;
 use crate::shard::Shard;
 use crate::slab::SlotId;
 

@@ -40,7 +40,13 @@ impl Backlog {
     }
 
     /// Adds a delivery at the end. Expired ones make room first; their number is added to `expired`.
-    pub(crate) fn push(&mut self, delivery: Delivery, limits: BacklogLimits, now: Time, expired: &mut u64) -> Queued {
+    pub(crate) fn push(
+        &mut self,
+        delivery: Delivery,
+        limits: BacklogLimits,
+        now: Time,
+        expired: &mut u64,
+    ) -> Queued {
         let size = delivery.message.size_bytes();
         if !self.has_room(size, limits) {
             *expired += self.drop_expired(now);

@@ -85,7 +85,8 @@ impl Inflight {
     pub(crate) fn open(&mut self, delivery: Delivery) -> PacketId {
         let index = self.take_free();
         let previous = self.newest;
-        self.slots[usize::from(index)] = Slot { step: Step::Publish(delivery), sent: true, previous, next: END };
+        self.slots[usize::from(index)] =
+            Slot { step: Step::Publish(delivery), sent: true, previous, next: END };
         match previous {
             END => self.oldest = index,
             _ => self.slots[usize::from(previous)].next = index,

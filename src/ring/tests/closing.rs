@@ -175,7 +175,7 @@ fn dropping_the_network_with_everything_in_flight_is_clean(engine: Engine) {
     let mut streams = Vec::new();
     for turns in 0..3 {
         let mut rig = Rig::new(engine);
-        for _ in 0..10 {
+        for _ in 0..4 {
             let (mut stream, id) = rig.reading_client();
             rig.net.send_queue(id).unwrap().push(Segment::Bytes(pattern(5 << 20)));
             rig.net.send(id);

@@ -189,6 +189,34 @@ fn traffic_proceeds_at_full_pace_while_a_guest_sleeps() {
 }
 
 #[test]
+fn a_burst_larger_than_one_enter_is_served_whole_out_of_a_sleep() {
+    // One enter runs 20 items of deferred work; what is left over rings no eventfd.
+    let (release, released) = mpsc::channel::<()>();
+    let hosted = Hosted::start(move || async move {
+        let _guest = Guest::enter();
+        while released.try_recv().is_err() {
+            glommio::timer::sleep(Duration::from_secs(1)).await;
+        }
+    });
+    let mut streams: Vec<_> = (0..150).map(|_| hosted.client()).collect();
+    streams.iter_mut().for_each(|stream| echo(stream, 0));
+    for round in 1..4u32 {
+        thread::sleep(Duration::from_millis(20));
+        let message = round.to_le_bytes().repeat(16);
+        streams.iter_mut().for_each(|stream| stream.write_all(&message).unwrap());
+        let start = Instant::now();
+        for stream in &mut streams {
+            let mut back = vec![0; message.len()];
+            stream.read_exact(&mut back).unwrap();
+            assert_eq!(back, message);
+        }
+        assert!(start.elapsed() < Duration::from_millis(900), "some waited for the guest's timer");
+    }
+    release.send(()).unwrap();
+    hosted.stop();
+}
+
+#[test]
 fn a_wake_reaches_a_loop_that_sleeps_in_glommio() {
     let (release, released) = mpsc::channel::<()>();
     let hosted = Hosted::start(move || async move {

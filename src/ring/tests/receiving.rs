@@ -12,6 +12,7 @@ on_both_engines!(
     an_end_behind_held_bytes_comes_after_them,
     connections_are_held_too,
     more_senders_than_buffers_all_get_through,
+    idle_sockets_that_found_no_buffer_are_armed_again_without_traffic,
     many_sockets_are_served,
 );
 
@@ -166,6 +167,29 @@ fn more_senders_than_buffers_all_get_through(engine: Engine) {
     if engine == Engine::IoUring {
         assert!(rig.net.stats().buffers_exhausted > 0, "the test exhausts the buffers");
     }
+}
+
+fn idle_sockets_that_found_no_buffer_are_armed_again_without_traffic(engine: Engine) {
+    let mut rig = Rig::with(&Options { engine, buffers: 1, buffer_bytes: 64, ..small() });
+    let (mut hoarder, first) = rig.reading_client();
+    rig.net.hold_reads();
+    hoarder.write_all(b"one buffer").unwrap();
+    rig.settle();
+    rig.net.release_reads();
+    let mut idle: Vec<_> = (0..5).map(|_| rig.client()).collect();
+    rig.net.hold_reads();
+    hoarder.write_all(b", held").unwrap();
+    rig.settle();
+    for (_, id) in &idle {
+        rig.net.receive(*id);
+    }
+    rig.settle();
+    rig.net.release_reads();
+    rig.until_received(first, b"one buffer, held");
+    // The last in the row speaks, and nobody else does.
+    let (stream, last) = idle.last_mut().unwrap();
+    stream.write_all(b"me too").unwrap();
+    rig.until_received(*last, b"me too");
 }
 
 fn many_sockets_are_served(engine: Engine) {

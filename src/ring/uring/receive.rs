@@ -8,6 +8,7 @@ use super::Uring;
 use crate::buffers::GROUP;
 use crate::finish::Poller;
 use crate::handler::{Closed, Handler};
+use crate::listener::shut_down;
 use crate::operation::Operation;
 use crate::socket::{Flags, Kept, Reading, SocketId, Stage};
 use crate::state::State;
@@ -224,7 +225,7 @@ impl Uring {
         if still_reading {
             socket.end = why;
             socket.flags.set(Flags::SEND_FAILED);
-            crate::listener::shut_down(socket.raw_fd(), libc::SHUT_RDWR);
+            shut_down(socket.raw_fd(), libc::SHUT_RDWR);
         } else {
             self.discard_all_kept(state, id);
             state.stream_ended(id, why);

@@ -176,7 +176,15 @@ impl Pump {
                 self.shard.identify(connection, &subject);
             }
             let layer = tls.map_or(Layer::Plain, Layer::Tls);
-            self.wires.insert(Wire { socket, connection, layer, listener, mode: ReadMode::Stepwise, room, peer });
+            self.wires.insert(Wire {
+                socket,
+                connection,
+                layer,
+                listener,
+                mode: ReadMode::Stepwise,
+                room,
+                peer,
+            });
             self.shard.receive(now, connection, &bytes);
             self.stepped.push(socket);
         }

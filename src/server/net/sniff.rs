@@ -108,6 +108,9 @@ mod tests {
     const MQTT: &[u8] = b"\x10\x0c\x00\x04MQTT\x05\x02\x00\x3c";
     const HELLO: &[u8] = b"\x16\x03\x01\x00\xf4\x01\x00\x00\xf0";
 
+    /// A sample, and what it is taken for: for how many lengths, which kind.
+    type Row = (&'static [u8], &'static [(usize, Wrong)]);
+
     /// The verdicts on all prefixes of a sample, run lengths first.
     fn verdicts(port: PortKind, sample: &[u8]) -> Vec<(usize, Verdict)> {
         let all = (0..=sample.len()).map(|length| sniff(port, &sample[..length]));
@@ -140,7 +143,7 @@ mod tests {
     #[test]
     fn strangers_are_named_on_both_ports_at_every_length() {
         use Wrong::{HttpRequest, Junk, ProxyHeader};
-        let table: &[(&[u8], &[(usize, Wrong)])] = &[
+        let table: &[Row] = &[
             (b"GET / HTTP/1.1\r\n", &[(16, HttpRequest)]),
             (b"HEAD / HTTP/1.1\r\n", &[(17, HttpRequest)]),
             (b"POST /mqtt HTTP/1.1\r\n", &[(21, HttpRequest)]),

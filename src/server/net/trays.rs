@@ -51,7 +51,8 @@ fn post_letters(pump: &mut Pump) {
     for to in 0..pump.shard.trays().letters.len() as ShardId {
         while !pump.shard.trays().letters[usize::from(to)].is_empty() {
             let trays = pump.shard.trays();
-            let letters: Vec<_> = std::iter::from_fn(|| trays.take_letter(to)).take(BATCH_LETTERS_MAX).collect();
+            let letters: Vec<_> =
+                std::iter::from_fn(|| trays.take_letter(to)).take(BATCH_LETTERS_MAX).collect();
             if let Err(Batch::Letters(letters)) = pump.mailbox.post(to, Batch::Letters(letters)) {
                 for letter in letters.into_iter().rev() {
                     pump.shard.trays().return_letter(to, letter);
@@ -80,7 +81,9 @@ fn write(layer: &mut Layer, net: &mut Network, socket: SocketId, outbox: Outbox)
         Layer::Plain => {
             match outbox.into_bytes() {
                 Ok(bytes) => push_to(net.send_queue(socket), Segment::Bytes(bytes)),
-                Err(outbox) => outbox.into_chunks().for_each(|chunk| push_to(net.send_queue(socket), segment(chunk))),
+                Err(outbox) => {
+                    outbox.into_chunks().for_each(|chunk| push_to(net.send_queue(socket), segment(chunk)))
+                }
             }
             net.send(socket);
         }

@@ -45,7 +45,8 @@ pub(crate) fn run_broker(config: &Config) -> Result<(), StartError> {
     let bound = listen::open(config, shard_count).map_err(fail)?;
     announce(config, &materials);
     let census = Arc::new(Census::new(config));
-    let launch = Launch { config, engine, census: census.clone(), ports: ports(config, &materials.listeners) };
+    let launch =
+        Launch { config, engine, census: census.clone(), ports: ports(config, &materials.listeners) };
     let shards = launch.start(&placement, bound, signals.handle())?;
     info!(shards = shard_count, ?engine, "ready");
     let signal = signals.wait();
@@ -174,7 +175,8 @@ impl Launch<'_> {
         for (shard, &cpu) in (0..shard_count).zip(&placement.cpus) {
             let (answer, all) = mpsc::channel();
             answers.push(answer);
-            let exchange = Exchange { told: told.clone(), all, signals: signals.clone(), started: started.clone() };
+            let exchange =
+                Exchange { told: told.clone(), all, signals: signals.clone(), started: started.clone() };
             let errand = Errand {
                 setup: setup(self.config, shard, shard_count, seeds),
                 options: options(self.config, self.engine),

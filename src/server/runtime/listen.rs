@@ -47,7 +47,8 @@ pub(crate) fn open(config: &Config, shard_count: u16) -> Result<Vec<Bound>, List
             match open_address(config, address, shard_count) {
                 Ok(sockets) => {
                     let address = sockets[0].local_addr().map_err(fail)?;
-                    let (transport, host, port) = (listener.url.transport, address.ip().to_string(), address.port());
+                    let (transport, host, port) =
+                        (listener.url.transport, address.ip().to_string(), address.port());
                     info!("listening on {}", ListenUrl { transport, host, port });
                     bound.push(Bound { listener: number as u16, sockets });
                 }

@@ -65,7 +65,9 @@ impl EndLog {
                     warn!(peer = %note.peer, client_id, cause, what, "connection ended");
                 }
             }
-            Level::Info | Level::Debug => debug!(peer = %note.peer, client_id, cause, what, "connection ended"),
+            Level::Info | Level::Debug => {
+                debug!(peer = %note.peer, client_id, cause, what, "connection ended")
+            }
         }
     }
 

@@ -27,7 +27,8 @@ pub(crate) fn setup(config: &Config, shard: ShardId, shard_count: u16, seeds: Se
 
 /// One shard's part. Clients spread over shards by chance, so each shard's part is a tenth more than its share.
 fn limits(limits: &config::Limits, shard_count: u16) -> Limits {
-    let part = |whole: u64| if shard_count == 1 { whole } else { (whole / u64::from(shard_count)) * 11 / 10 + 1 };
+    let part =
+        |whole: u64| if shard_count == 1 { whole } else { (whole / u64::from(shard_count)) * 11 / 10 + 1 };
     let part_u32 = |whole: u32| u32::try_from(part(whole.into())).unwrap_or(u32::MAX);
     let part_usize = |whole: u64| usize::try_from(part(whole)).unwrap_or(usize::MAX);
     let grace_ms = match limits.slow_consumer {
