@@ -31,7 +31,7 @@ pub struct Limits {
     pub send_queue_bytes_max: usize,
     /// How long a connection may stay above `send_queue_bytes_max` before it is disconnected; 0 never ends it.
     pub slow_consumer_grace_ms: u64,
-    /// Retained messages. One more is refused with 0x97.
+    /// Retained messages. One more is delivered as usual, but not kept, and counted.
     pub retained_count_max: usize,
     /// Bytes of retained messages. As above.
     pub retained_bytes_max: usize,

@@ -127,6 +127,7 @@ impl Sharing {
         // Deferred work can be left over with neither flag nor eventfd raised, and may have come before the eventfd was
         // enabled: only a turn that yields nothing after arming proves that the next thing will ring.
         let before = net.activity();
+        net.turn(Wait::No, driver)?;
         if net.activity() == before && net.state.sleeper.fall_asleep() {
             let rung = self.bell.read_at(0, 8).await;
             if net.state.sleeper.wake_up() {

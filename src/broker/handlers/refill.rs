@@ -34,7 +34,7 @@ pub(crate) fn refill(shard: &mut Shard, session_id: SlotId) {
         let sent = match next(&mut shard.clients, session_id, connection) {
             Next::Repeat => repeat(&mut shard.clients, session_id, connection),
             Next::Waiting(delivery) => first(shard, session_id, connection, *delivery),
-            Next::Retained => retained::send_next(shard, session_id),
+            Next::Retained(allowed) => retained::send_next(shard, session_id, allowed),
             Next::Nothing => Progress::None,
         };
         if sent == Progress::None {
@@ -53,7 +53,7 @@ pub(crate) enum Progress {
 enum Next {
     Repeat,
     Waiting(Box<Delivery>),
-    Retained,
+    Retained(Allowed),
     Nothing,
 }
 
@@ -70,21 +70,28 @@ fn next(clients: &mut Clients, session_id: SlotId, connection: SlotId) -> Next {
     let Some(window) = deliver::window_of(clients, connection) else { return Next::Nothing };
     let Some(session) = clients.sessions.get_mut(session_id) else { return Next::Nothing };
     let Some(outgoing) = session.outgoing_if_any() else { return Next::Nothing };
+    let has_quota = outgoing.has_quota(window);
     match outgoing.inflight.peek_resend() {
         // PUBREL takes no quota [MQTT-4.9.0-3].
         Some(Step::Pubrel) => return Next::Repeat,
-        Some(_) if outgoing.has_quota(window) => return Next::Repeat,
-        Some(_) => return Next::Nothing,
-        None => {}
+        Some(Step::Publish(_)) if has_quota => return Next::Repeat,
+        Some(_) | None => {}
     }
-    if !outgoing.has_quota(window) {
-        return Next::Nothing;
+    let is_behind = outgoing.inflight.has_resend() || !has_quota;
+    if !is_behind && let Some(delivery) = outgoing.backlog.pop() {
+        return Next::Waiting(Box::new(delivery));
     }
-    match outgoing.backlog.pop() {
-        Some(delivery) => Next::Waiting(Box::new(delivery)),
-        None if !outgoing.reads.is_empty() => Next::Retained,
-        None => Next::Nothing,
+    match outgoing.reads.is_empty() {
+        true => Next::Nothing,
+        false => Next::Retained(if is_behind { Allowed::OnlyQos0 } else { Allowed::AnyQos }),
     }
+}
+
+/// Which retained messages may be sent: an exhausted quota holds up only QoS 1 and 2 [MQTT-3.3.4-10].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Allowed {
+    AnyQos,
+    OnlyQos0,
 }
 
 /// Sends the next exchange of an earlier connection again, under its old identifier.

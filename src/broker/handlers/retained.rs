@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use ringmq_protocol::Qos;
+
 use crate::clients::Timer;
 use crate::handlers::deliver::{Receiver, deliver};
-use crate::handlers::refill::{self, Progress};
+use crate::handlers::refill::{self, Allowed, Progress};
 use crate::letter::{Letter, ReadId, RetainedAnswer, RetainedFor, RetainedQuestion};
 use crate::message::{Content, Message, Retain};
 use crate::publication::{Publication, Publisher};
@@ -101,13 +103,18 @@ pub(crate) fn begin_read(shard: &mut Shard, session: SlotId, filter: Arc<str>, r
 }
 
 /// Takes one step in the reads of a session: sends a message, or gets the next page.
-pub(crate) fn send_next(shard: &mut Shard, session_id: SlotId) -> Progress {
+pub(crate) fn send_next(shard: &mut Shard, session_id: SlotId, allowed: Allowed) -> Progress {
     let Some(session) = shard.clients.sessions.get_mut(session_id) else { return Progress::None };
     let reads = &mut session.outgoing().reads;
     let Some(read) = reads.front() else { return Progress::None };
     match &mut read.stage {
         ReadStage::Asked => Progress::None,
         ReadStage::Sending(page) => {
+            let granted = read.receiver.options.qos();
+            let next_qos = page.front().map_or(Qos::AtMostOnce, |message| message.qos().min(granted));
+            if allowed == Allowed::OnlyQos0 && next_qos > Qos::AtMostOnce {
+                return Progress::None;
+            }
             match page.pop_front() {
                 Some(message) => {
                     let receiver = read.receiver;
