@@ -12,6 +12,9 @@ use io_uring::types::BufRingEntry;
 
 use crate::socket::{Kept, NO_BUFFER};
 
+/// Buffers given to the kernel before there is any sign that more are needed.
+const IN_USE_AT_FIRST: u16 = 64;
+
 /// The one group of provided buffers of a ring.
 pub(crate) const GROUP: u16 = 0;
 
@@ -54,6 +57,10 @@ pub(crate) struct Buffers {
     tail: u16,
     /// Buffers that are not with the kernel.
     taken: u16,
+    /// Buffers in use; those beyond have never been given to the kernel and take no memory.
+    in_use: u16,
+    /// Whether the kernel had hardly any left since the last time it was shown more.
+    taken_most: bool,
     /// For each buffer that waits in a chain: the one after it, and the bytes it holds.
     next: Box<[u16]>,
     filled_bytes: Box<[u32]>,
@@ -70,10 +77,12 @@ impl Buffers {
             buffer_bytes,
             tail: 0,
             taken: count,
+            in_use: 0,
+            taken_most: false,
             next: vec![NO_BUFFER; count.into()].into_boxed_slice(),
             filled_bytes: vec![0; count.into()].into_boxed_slice(),
         };
-        (0..count).for_each(|id| buffers.recycle(id));
+        buffers.use_more(count.min(IN_USE_AT_FIRST));
         buffers.publish();
         Ok(buffers)
     }
@@ -91,6 +100,7 @@ impl Buffers {
     pub(crate) fn take(&mut self, id: u16) {
         assert!(id < self.count, "the kernel chooses among the buffers it was given");
         self.taken += 1;
+        self.taken_most |= self.free_count() <= self.in_use / 4;
     }
 
     /// Buffers that the kernel has.
@@ -123,8 +133,20 @@ impl Buffers {
         self.taken -= 1;
     }
 
-    /// Shows the kernel what was given back.
+    /// Gives the kernel buffers that were never used before.
+    fn use_more(&mut self, count: u16) {
+        let first = self.in_use;
+        self.in_use = (first + count).min(self.count);
+        (first..self.in_use).for_each(|id| self.recycle(id));
+    }
+
+    /// Shows the kernel what was given back, and twice as many buffers once it had taken most of those in use. The
+    /// kernel takes buffers in turn, so each one in use soon has memory of its own: a quiet thread should have few.
     pub(crate) fn publish(&mut self) {
+        if self.in_use < self.count && self.taken_most {
+            self.use_more(self.in_use);
+        }
+        self.taken_most = false;
         // SAFETY: the tail lies in the first entry, is aligned, and is written by us alone and read by the kernel.
         let tail = unsafe {
             let tail = BufRingEntry::tail(self.entries.start.as_ptr().cast());
