@@ -54,6 +54,7 @@ impl Client {
     }
 
     /// Sends a packet, or any bytes, and lets everything come to rest.
+    #[expect(clippy::needless_pass_by_value, reason = "what is sent is done with")]
     pub(crate) fn send(&mut self, what: impl Encode) -> &mut Client {
         let bytes = what.encode(self.version);
         let mut stage = self.stage.borrow_mut();
@@ -65,9 +66,14 @@ impl Client {
         self
     }
 
+    /// Takes what arrived as it is, unread.
+    pub(crate) fn take_bytes(&mut self) -> Vec<u8> {
+        self.stage.borrow_mut().world.received(self.wire)
+    }
+
     /// Takes what arrived, packet by packet.
     fn pull(&mut self) {
-        let bytes = self.stage.borrow_mut().world.received(self.wire);
+        let bytes = self.take_bytes();
         self.partial.extend(bytes);
         while let Some((packet, size)) = Packet::read(&self.partial, self.version) {
             self.partial.drain(..size);
@@ -112,39 +118,40 @@ impl Client {
     }
 
     /// Nothing waits to be looked at, and the connection is there.
-    pub(crate) fn is_silent(&mut self) {
+    pub(crate) fn expect_silence(&mut self) {
         self.pull();
         assert_eq!(self.inbox, [], "{} receives nothing", self.name);
         assert!(self.partial.is_empty(), "{} receives half a packet", self.name);
-        assert!(!self.was_closed(), "the connection of {} is closed", self.name);
+        assert!(!self.is_closed(), "the connection of {} is closed", self.name);
     }
 
     /// Whether the server closed the connection.
-    pub(crate) fn was_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.stage.borrow().world.is_closed(self.wire)
     }
 
     /// The server closed the connection, and nothing was received that was not looked at.
-    pub(crate) fn is_closed(&mut self) {
+    pub(crate) fn expect_closed(&mut self) {
         self.pull();
         assert_eq!(self.inbox, [], "{} receives nothing more", self.name);
-        assert!(self.was_closed(), "the connection of {} is closed", self.name);
+        assert!(self.partial.is_empty(), "{} receives half a packet", self.name);
+        assert!(self.is_closed(), "the connection of {} is closed", self.name);
     }
 
     /// The server ended the connection: DISCONNECT with this code in 5.0, then close; before, close alone.
-    pub(crate) fn is_ended(&mut self, code: u8) {
+    pub(crate) fn expect_ended(&mut self, code: u8) {
         if self.version.is_v5() {
             let Packet::Disconnect(packet) = self.next() else { panic!("{} receives DISCONNECT", self.name) };
             assert_eq!(packet.code, code, "the code that {} is given in {packet:x?}", self.name);
         }
-        self.is_closed();
+        self.expect_closed();
     }
 
     /// Sends what must not be sent: the connection ends with this code, and the end is counted under `cause`.
     pub(crate) fn offends(&mut self, offence: impl Encode, code: u8, cause: Cause) {
         let before = self.stage.borrow().world.ended_by(cause);
         self.send(offence);
-        self.is_ended(code);
+        self.expect_ended(code);
         let after = self.stage.borrow().world.ended_by(cause);
         assert_eq!(after, before + 1, "one more connection ended for {cause:?}");
     }
@@ -312,7 +319,7 @@ impl Client {
     }
 
     /// PINGREQ is answered: the connection is alive.
-    pub(crate) fn is_alive(&mut self) {
+    pub(crate) fn expect_alive(&mut self) {
         self.send(PINGREQ);
         self.find("PINGRESP", |packet| (*packet == Packet::Pingresp).then_some(()));
     }
@@ -326,7 +333,7 @@ impl Client {
     /// Ends the connection in order.
     pub(crate) fn disconnect(mut self) {
         self.send(disconnect());
-        self.is_closed();
+        self.expect_closed();
     }
 
     /// Closes the connection without a word.

@@ -45,7 +45,7 @@ fn connack_comes_once(t: &Trial) {
     a.send([Connect::new("a").encode(t.version()), Connect::new("a").encode(t.version())].concat());
     a.take_connack();
     assert!(matches!(a.next(), Packet::Disconnect(_)));
-    a.is_closed();
+    a.expect_closed();
 }
 
 fn session_present_tells_whether_state_was_found(t: &Trial) {
@@ -76,7 +76,7 @@ fn a_refusal_without_a_code_is_silent(t: &Trial) {
     t.offers(|policy| policy.retain_available = false);
     let mut a = t.wire();
     a.send(Connect::new("a").will(Will::new("will", "x").retained()));
-    a.is_closed();
+    a.expect_closed();
     assert_eq!(t.ended_by(Cause::RetainNotSupported), 1);
 }
 
@@ -85,7 +85,7 @@ fn a_full_server_says_so(t: &Trial) {
     let (first, mut second) = (t.client("a"), t.client("b"));
     assert_eq!(t.refused(Connect::new("c")).1.code, 0x89);
     assert_eq!(t.ended_by(Cause::ServerFull), 1);
-    second.is_alive();
+    second.expect_alive();
     first.disconnect();
     t.client("c").disconnect();
 }
@@ -107,7 +107,7 @@ fn connack_keeps_within_the_clients_packet_size(t: &Trial) {
         let mut a = t.wire();
         a.send(Connect::new("x".repeat(300)).with(MAXIMUM_PACKET_SIZE, limit));
         let connack = a.poll();
-        a.is_closed();
+        a.expect_closed();
         assert!(a.largest_packet() <= limit as usize);
         connack
     };

@@ -39,7 +39,7 @@ proofs! {
 }
 
 /// The CONNECT is refused: in 5.0 with this code, before with a bare close, and counted under `cause`.
-fn is_refused(t: &Trial, bytes: &[u8], code: u8, cause: Cause) {
+fn expect_refused(t: &Trial, bytes: &[u8], code: u8, cause: Cause) {
     let before = t.ended_by(cause);
     let mut a = t.wire();
     a.send(bytes);
@@ -47,12 +47,12 @@ fn is_refused(t: &Trial, bytes: &[u8], code: u8, cause: Cause) {
         let connack = a.take_connack();
         assert_eq!((connack.code, connack.session_present), (code, false));
     }
-    a.is_closed();
+    a.expect_closed();
     assert_eq!(t.ended_by(cause), before + 1, "{cause:?}");
 }
 
-fn is_malformed(t: &Trial, bytes: &[u8]) {
-    is_refused(t, bytes, 0x81, Cause::Malformed);
+fn expect_malformed(t: &Trial, bytes: &[u8]) {
+    expect_refused(t, bytes, 0x81, Cause::Malformed);
 }
 
 fn a_valid_connect_is_accepted(t: &Trial) {
@@ -85,7 +85,7 @@ fn connect_must_come_first(t: &Trial) {
         let before = t.ended_by(Cause::NotConnect);
         let mut a = t.wire();
         a.send(bytes);
-        a.is_closed();
+        a.expect_closed();
         assert_eq!(t.ended_by(Cause::NotConnect), before + 1);
     }
 }
@@ -105,42 +105,42 @@ fn another_protocol_name_is_refused(t: &Trial) {
         a.send(Connect::new("a").encode_as(&beginning, t.version()));
         let Packet::Connack(connack) = a.next() else { panic!("{name}") };
         assert_eq!(connack.code, if t.is_v5() { 0x84 } else { 1 }, "{name}");
-        a.is_closed();
+        a.expect_closed();
     }
     assert_eq!(t.ended_by(Cause::UnsupportedVersion), 5);
 }
 
 fn the_reserved_flag_is_checked(t: &Trial) {
-    is_malformed(t, &Connect::new("a").encode_with_flags(t.version(), 0x03));
+    expect_malformed(t, &Connect::new("a").encode_with_flags(t.version(), 0x03));
 }
 
 fn a_will_flag_needs_the_will(t: &Trial) {
-    is_malformed(t, &Connect::new("a").encode_with_flags(t.version(), 0x06));
+    expect_malformed(t, &Connect::new("a").encode_with_flags(t.version(), 0x06));
     let whole = Connect::new("a").will(Will::new("will", "payload")).encode(t.version());
     let without_payload = &whole[2..whole.len() - 9];
-    is_malformed(t, &packet(first::CONNECT, &[without_payload]));
+    expect_malformed(t, &packet(first::CONNECT, &[without_payload]));
 }
 
 fn will_bits_need_the_will_flag(t: &Trial) {
     for bits in [0x08, 0x10, 0x20, 0x38] {
-        is_malformed(t, &Connect::new("a").encode_with_flags(t.version(), 0x02 | bits));
+        expect_malformed(t, &Connect::new("a").encode_with_flags(t.version(), 0x02 | bits));
     }
     let with_will = Connect::new("a").will(Will::new("will", "payload"));
-    is_malformed(t, &with_will.encode_with_flags(t.version(), 0x02));
+    expect_malformed(t, &with_will.encode_with_flags(t.version(), 0x02));
 }
 
 fn will_qos_3_is_refused(t: &Trial) {
-    is_malformed(t, &Connect::new("a").will(Will::new("will", "x").qos(3)).encode(t.version()));
+    expect_malformed(t, &Connect::new("a").will(Will::new("will", "x").qos(3)).encode(t.version()));
 }
 
 fn a_flag_without_its_field_is_refused(t: &Trial) {
-    is_malformed(t, &Connect::new("a").encode_with_flags(t.version(), 0x82));
-    is_malformed(t, &Connect::new("a").user_name("user").encode_with_flags(t.version(), 0xC2));
+    expect_malformed(t, &Connect::new("a").encode_with_flags(t.version(), 0x82));
+    expect_malformed(t, &Connect::new("a").user_name("user").encode_with_flags(t.version(), 0xC2));
 }
 
 fn a_field_without_its_flag_is_refused(t: &Trial) {
-    is_malformed(t, &Connect::new("a").user_name("user").encode_with_flags(t.version(), 0x02));
-    is_malformed(t, &Connect::new("a").user_name("user").password("secret").encode_with_flags(t.version(), 0x82));
+    expect_malformed(t, &Connect::new("a").user_name("user").encode_with_flags(t.version(), 0x02));
+    expect_malformed(t, &Connect::new("a").user_name("user").password("secret").encode_with_flags(t.version(), 0x82));
 }
 
 fn a_password_alone_is_legal_since_5(t: &Trial) {
@@ -148,12 +148,12 @@ fn a_password_alone_is_legal_since_5(t: &Trial) {
 }
 
 fn a_password_needs_a_user_name_before_5(t: &Trial) {
-    is_malformed(t, &Connect::new("a").password("secret").encode(t.version()));
+    expect_malformed(t, &Connect::new("a").password("secret").encode(t.version()));
 }
 
 fn the_client_identifier_is_always_there(t: &Trial) {
     let whole = Connect::new("").encode(t.version());
-    is_malformed(t, &packet(first::CONNECT, &[&whole[2..whole.len() - 2]]));
+    expect_malformed(t, &packet(first::CONNECT, &[&whole[2..whole.len() - 2]]));
 }
 
 fn plain_client_identifiers_are_accepted(t: &Trial) {
@@ -181,7 +181,7 @@ fn an_empty_client_identifier_is_replaced(t: &Trial) {
 fn empty_client_identifiers_do_not_collide(t: &Trial) {
     let mut clients: Vec<_> = (0..4).map(|_| t.client("")).collect();
     for client in &mut clients {
-        client.is_alive();
+        client.expect_alive();
     }
 }
 
@@ -202,12 +202,12 @@ fn a_refused_client_identifier_is_told(t: &Trial) {
 fn strings_of_connect_are_utf8(t: &Trial) {
     let bad: [&[u8]; 5] = [&[0xED, 0xA0, 0x80], &[0xC0, 0x80], &[0xE2, 0x82], &[0xFF], b"a\0b"];
     for text in bad {
-        is_malformed(t, &Connect::new(text).encode(t.version()));
-        is_malformed(t, &Connect::new("a").will(Will::new(text, "x")).encode(t.version()));
-        is_malformed(t, &Connect::new("a").user_name(text).encode(t.version()));
+        expect_malformed(t, &Connect::new(text).encode(t.version()));
+        expect_malformed(t, &Connect::new("a").will(Will::new(text, "x")).encode(t.version()));
+        expect_malformed(t, &Connect::new("a").user_name(text).encode(t.version()));
     }
     // Payload of the will and password are bytes.
-    t.connect(Connect::new("a").will(Will::new("t", bad[0])).user_name("u").password(bad[4])).is_alive();
+    t.connect(Connect::new("a").will(Will::new("t", bad[0])).user_name("u").password(bad[4])).expect_alive();
 }
 
 fn nothing_behind_a_refused_connect_is_acted_on(t: &Trial) {
@@ -217,8 +217,8 @@ fn nothing_behind_a_refused_connect_is_acted_on(t: &Trial) {
     let mut a = t.wire();
     a.send([refused.encode(t.version()), Publish::new("t", "behind").encode(t.version())].concat());
     assert_ne!(a.take_connack().code, 0);
-    a.is_closed();
-    watcher.is_silent();
+    a.expect_closed();
+    watcher.expect_silence();
 }
 
 fn no_connect_in_time_closes(t: &Trial) {
@@ -227,10 +227,10 @@ fn no_connect_in_time_closes(t: &Trial) {
     let mut slow = t.wire();
     slow.send(&Connect::new("slow").encode(Version::V5)[..10]);
     t.wait_ms(4999);
-    silent.is_silent();
-    slow.is_silent();
+    silent.expect_silence();
+    slow.expect_silence();
     t.wait_ms(1);
-    silent.is_closed();
-    slow.is_closed();
+    silent.expect_closed();
+    slow.expect_closed();
     assert_eq!(t.ended_by(Cause::ConnectTimeout), 2);
 }

@@ -35,14 +35,14 @@ fn open_messages_stay_within_the_receive_maximum(t: &Trial) {
     for quota in [1, 2, 7] {
         let mut a = with_quota(t, quota, 1);
         let mut open: Vec<_> = (0..quota).map(|_| a.take()).collect();
-        a.is_silent();
+        a.expect_silence();
         for n in quota..10 {
             let message = open.remove(0);
             a.acknowledge(&message);
             let next = a.take();
             assert_eq!(next.text(), n.to_string());
             open.push(next);
-            a.is_silent();
+            a.expect_silence();
         }
     }
 }
@@ -52,24 +52,24 @@ fn a_qos_2_exchange_holds_its_place_until_pubcomp(t: &Trial) {
     let message = a.take();
     a.send(ack(first::PUBREC, message.id));
     a.take_ack(first::PUBREL, message.id);
-    a.is_silent();
+    a.expect_silence();
     a.send(ack(first::PUBCOMP, message.id));
     assert_eq!(a.take().text(), "1");
-    a.is_silent();
+    a.expect_silence();
 }
 
 fn other_packets_flow_at_quota_0(t: &Trial) {
     let mut a = with_quota(t, 1, 1);
     a.take();
-    a.is_silent();
-    a.is_alive();
+    a.expect_silence();
+    a.expect_alive();
     assert_eq!(a.subscribe("other", 1), 1);
     assert_eq!(a.unsubscribe("other").codes, [0]);
     assert!(a.publish(Publish::new("elsewhere", "x").qos(1)) < 0x80);
     assert!(a.publish(Publish::new("elsewhere", "x").qos(2)) < 0x80);
     t.client("c").publish(Publish::new("t", "at QoS 0"));
     a.receives("t", "at QoS 0");
-    a.is_silent();
+    a.expect_silence();
 }
 
 fn the_quota_never_grows_above_its_start(t: &Trial) {
@@ -79,14 +79,14 @@ fn the_quota_never_grows_above_its_start(t: &Trial) {
         a.send(ack(first::PUBACK, id)).send(ack(first::PUBCOMP, id));
     }
     a.send(ack(first::PUBCOMP, one.id));
-    a.is_silent();
+    a.expect_silence();
     a.acknowledge(&one);
     let next = a.take();
     assert_eq!(next.text(), "2");
     for id in (1..=20).filter(|&id| id != two.id && id != next.id) {
         a.send(ack(first::PUBACK, id));
     }
-    a.is_silent();
+    a.expect_silence();
 }
 
 fn the_quota_starts_anew_on_each_connection(t: &Trial) {
@@ -98,11 +98,11 @@ fn the_quota_starts_anew_on_each_connection(t: &Trial) {
         let again = a.take();
         assert_eq!((again.id, again.dup), (sent[n].id, true));
     }
-    a.is_silent();
+    a.expect_silence();
     for (n, earlier) in sent.iter().enumerate() {
         a.acknowledge(earlier);
         assert_eq!(a.take().text(), (n + 2).to_string());
-        a.is_silent();
+        a.expect_silence();
     }
 }
 
@@ -132,7 +132,7 @@ fn answered_publishes_do_not_count(t: &Trial) {
         a.publish(Publish::new("t", "x").qos(2));
     }
     a.next();
-    a.is_silent();
+    a.expect_silence();
 }
 
 fn before_5_there_is_no_receive_maximum(t: &Trial) {
@@ -142,7 +142,7 @@ fn before_5_there_is_no_receive_maximum(t: &Trial) {
         a.send(Publish::new("t", "x").qos(2).id(id));
         a.take_ack(first::PUBREC, id);
     }
-    a.is_alive();
+    a.expect_alive();
 }
 
 fn before_5_the_server_has_a_window_of_its_own(t: &Trial) {
@@ -154,7 +154,7 @@ fn before_5_the_server_has_a_window_of_its_own(t: &Trial) {
         b.publish(Publish::new("t", n.to_string()).qos(1));
     }
     let open: Vec<_> = (0..4).map(|_| a.take()).collect();
-    a.is_silent();
+    a.expect_silence();
     for message in &open {
         a.acknowledge(message);
     }

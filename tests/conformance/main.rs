@@ -20,15 +20,28 @@ macro_rules! areas {
 }
 
 areas! {
+    alias
+    auth
     connack
     connect
+    disconnect
+    expiry
     flow_control
+    keep_alive
+    malformed
     offers
+    order
+    packet_size
+    property_table
     publish
     qos1
     qos2
     retained
     session
+    shared
+    subscribe
     topics
+    unsubscribe
+    versions
     will
 }

@@ -50,7 +50,7 @@ fn a_publish_above_the_maximum_qos_is_refused(t: &Trial) {
     assert!(a.publish(Publish::new("t", "allowed").qos(1)) < 0x80);
     watcher.receives("t", "allowed");
     a.offends(Publish::new("t", "x").qos(2).id(1), 0x9B, Cause::QosNotSupported);
-    watcher.is_silent();
+    watcher.expect_silence();
 }
 
 fn a_will_above_the_maximum_qos_is_refused(t: &Trial) {
@@ -73,7 +73,7 @@ fn a_retained_publish_is_refused_without_retained_messages(t: &Trial) {
     let mut a = t.client("a");
     assert_eq!(a.announced().number(RETAIN_AVAILABLE), Some(0));
     a.offends(Publish::new("t", "x").retained(), 0x9A, Cause::RetainNotSupported);
-    watcher.is_silent();
+    watcher.expect_silence();
 }
 
 fn wildcards_may_be_off(t: &Trial) {
@@ -83,7 +83,7 @@ fn wildcards_may_be_off(t: &Trial) {
     let suback = a.request(Subscribe::to("a/+", 0).and("#", 1).and("$share/g/+", 1).and("plain", 1));
     assert_eq!(suback.codes, [0xA2, 0xA2, 0xA2, 1]);
     a.publish(Publish::new("a/b", "x"));
-    a.is_silent();
+    a.expect_silence();
 }
 
 fn wildcards_may_be_off_for_all_versions(t: &Trial) {

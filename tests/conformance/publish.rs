@@ -53,13 +53,13 @@ fn qos_decides_the_answer(t: &Trial) {
     let mut b = t.client("b");
     b.subscribe("t", 0);
     a.publish(Publish::new("t", "none"));
-    a.is_silent();
+    a.expect_silence();
     let puback = a.publish_for_ack(Publish::new("t", "one").qos(1).id(65_535)).expect("PUBACK");
     assert_eq!((puback.id, puback.code), (65_535, 0));
-    a.is_silent();
+    a.expect_silence();
     let pubrec = a.publish_for_ack(Publish::new("t", "two").qos(2).id(777)).expect("PUBREC");
     assert_eq!((pubrec.id, pubrec.code), (777, 0));
-    a.is_silent();
+    a.expect_silence();
     assert_eq!(b.take_texts(), ["none", "one", "two"]);
 }
 
@@ -85,7 +85,7 @@ fn dup_at_qos_0_is_refused(t: &Trial) {
     let mut watcher = t.client("watcher");
     watcher.subscribe("#", 0);
     t.client("a").offends(Publish::new("t", "x").dup(), 0x81, Cause::Malformed);
-    watcher.is_silent();
+    watcher.expect_silence();
 }
 
 fn qos_3_is_refused(t: &Trial) {
@@ -95,7 +95,7 @@ fn qos_3_is_refused(t: &Trial) {
         let body = [string("t"), vec![0, 1, 0]].concat();
         t.client("a").offends(packet(0x36 | dup, &[&body]), 0x81, Cause::Malformed);
     }
-    watcher.is_silent();
+    watcher.expect_silence();
 }
 
 fn packet_identifier_0_is_refused(t: &Trial) {
@@ -113,7 +113,7 @@ fn the_topic_comes_first_and_is_utf8(t: &Trial) {
     for topic in bad {
         t.client("a").offends(Publish::new(topic, "x"), 0x81, Cause::Malformed);
     }
-    watcher.is_silent();
+    watcher.expect_silence();
 }
 
 fn a_topic_has_no_wildcard(t: &Trial) {
@@ -122,14 +122,14 @@ fn a_topic_has_no_wildcard(t: &Trial) {
     for topic in ["+", "#", "a/+", "a/#", "a+b", "a#"] {
         t.client("a").offends(Publish::new(topic, "x").qos(1).id(1), 0x90, Cause::TopicNameInvalid);
     }
-    watcher.is_silent();
+    watcher.expect_silence();
 }
 
 fn a_topic_is_not_empty(t: &Trial) {
     let mut watcher = t.client("watcher");
     watcher.subscribe("#", 0);
     t.client("a").offends(Publish::new("", "x"), 0x82, Cause::ProtocolError);
-    watcher.is_silent();
+    watcher.expect_silence();
 }
 
 fn every_delivered_topic_matches(t: &Trial) {
@@ -191,7 +191,7 @@ fn property_strings_are_utf8(t: &Trial) {
     for (id, value) in wrong {
         t.client("a").offends(Publish::new("t", "x").with(id, value), 0x81, Cause::Malformed);
     }
-    watcher.is_silent();
+    watcher.expect_silence();
 }
 
 fn a_response_topic_has_no_wildcard(t: &Trial) {
@@ -202,9 +202,9 @@ fn a_response_topic_has_no_wildcard(t: &Trial) {
         a.send(Publish::new("t", "x").with(RESPONSE_TOPIC, topic));
         let crate::wire::Packet::Disconnect(end) = a.next() else { panic!("DISCONNECT") };
         assert!([0x81, 0x82, 0x90].contains(&end.code));
-        a.is_closed();
+        a.expect_closed();
     }
-    watcher.is_silent();
+    watcher.expect_silence();
 }
 
 fn a_payload_format_is_0_or_1(t: &Trial) {
@@ -221,7 +221,7 @@ fn a_payload_is_what_it_says(t: &Trial) {
         assert_eq!(a.publish(Publish::new("t", [0xFF]).qos(qos).with(PAYLOAD_FORMAT, 1_u8)), 0x99);
     }
     a.publish(Publish::new("t", [0xFF]).with(PAYLOAD_FORMAT, 1_u8));
-    a.is_silent();
+    a.expect_silence();
     assert_eq!(t.counters().publish_refused, 3);
     a.publish(Publish::new("t", "é").with(PAYLOAD_FORMAT, 1_u8));
     a.receives("t", "é");
@@ -234,7 +234,7 @@ fn a_client_sends_no_subscription_identifier(t: &Trial) {
         let publish = Publish::new("t", "x").with(0x0B, Value::Variable(identifier));
         t.client("a").offends(publish, 0x82, Cause::ProtocolError);
     }
-    watcher.is_silent();
+    watcher.expect_silence();
 }
 
 fn a_message_reaches_everyone_who_wants_it(t: &Trial) {
@@ -247,7 +247,7 @@ fn a_message_reaches_everyone_who_wants_it(t: &Trial) {
     t.client("publisher").publish(Publish::new("t/1", "x").qos(1));
     for client in &mut everyone {
         client.receives("t/1", "x");
-        client.is_silent();
+        client.expect_silence();
     }
     for n in 6..12 {
         t.connect(Connect::new(format!("client-{n}")).kept()).receives("t/1", "x");

@@ -28,7 +28,7 @@ fn a_taken_message_is_acknowledged(t: &Trial) {
     a.send(Publish::new("t", "x").qos(1).id(513));
     assert_eq!(a.take_ack(first::PUBACK, 513).code, 0);
     a.receives("t", "x");
-    a.is_silent();
+    a.expect_silence();
 }
 
 fn after_puback_the_identifier_is_new(t: &Trial) {
@@ -76,7 +76,7 @@ fn a_message_is_open_until_puback(t: &Trial) {
             assert_eq!((again.id, again.text(), again.qos), (earlier.id, earlier.text(), 1));
             assert!(!earlier.dup && again.dup);
         }
-        a.is_silent();
+        a.expect_silence();
     }
 }
 
@@ -90,7 +90,7 @@ fn nothing_is_repeated_on_a_live_connection(t: &Trial) {
     a.send(ack(first::PUBREC, second.id));
     a.take_ack(first::PUBREL, second.id);
     t.wait_s(100_000);
-    a.is_silent();
+    a.expect_silence();
 }
 
 fn a_refusal_ends_the_exchange(t: &Trial) {
@@ -110,7 +110,7 @@ fn a_refusal_ends_the_exchange(t: &Trial) {
     assert_eq!(three.text(), "three", "no PUBREL, and the place is free");
     a.send(ack_with(first::PUBACK, three.id, 0x83, &Properties::none()));
     a.vanish();
-    t.connect(connect()).is_silent();
+    t.connect(connect()).expect_silence();
     assert_eq!(t.counters().dropped_by_client, 3);
 }
 
@@ -120,7 +120,7 @@ fn an_acknowledged_message_is_not_repeated(t: &Trial) {
     t.client("b").publish(Publish::new("t", "x").qos(1));
     a.receives("t", "x");
     a.vanish();
-    t.connect(Connect::new("a").kept()).is_silent();
+    t.connect(Connect::new("a").kept()).expect_silence();
 }
 
 fn a_puback_for_nothing_is_ignored(t: &Trial) {
@@ -128,8 +128,8 @@ fn a_puback_for_nothing_is_ignored(t: &Trial) {
     for id in [1, 2, 65_535] {
         a.send(ack(first::PUBACK, id));
     }
-    a.is_silent();
-    a.is_alive();
+    a.expect_silence();
+    a.expect_alive();
 }
 
 fn a_topic_for_the_server_is_refused(t: &Trial) {
@@ -141,8 +141,8 @@ fn a_topic_for_the_server_is_refused(t: &Trial) {
         assert_eq!(a.publish(Publish::new("$share/g/x", "x").qos(qos)), 0x87);
     }
     a.publish(Publish::new("$SYS/x", "x"));
-    a.is_alive();
-    watcher.is_silent();
+    a.expect_alive();
+    watcher.expect_silence();
     assert_eq!(t.counters().publish_refused, 5);
 }
 
@@ -153,7 +153,7 @@ fn a_topic_for_the_server_is_refused_silently_before_5(t: &Trial) {
     for qos in 0..=2 {
         assert_eq!(a.publish(Publish::new("$SYS/x", "x").qos(qos)), 0);
     }
-    watcher.is_silent();
+    watcher.expect_silence();
 }
 
 fn a_topic_above_the_limits_is_refused(t: &Trial) {
@@ -165,7 +165,7 @@ fn a_topic_above_the_limits_is_refused(t: &Trial) {
         assert_eq!(a.publish(Publish::new("x".repeat(21), "x").qos(qos)), 0x90);
     }
     a.publish(Publish::new("a/b/c/d/e", "x"));
-    a.is_silent();
+    a.expect_silence();
     a.publish(Publish::new("a/b/c/d", "x").qos(1));
     a.receives("a/b/c/d", "x");
 }
@@ -180,7 +180,7 @@ fn a_used_up_limit_is_told(t: &Trial) {
     let codes: Vec<u8> = (0..5).map(|_| a.publish(publish(1))).collect();
     assert_eq!((codes[0], codes[4]), (0, 0x97), "{codes:x?}");
     assert_eq!(a.publish(publish(2)), 0x97);
-    a.is_alive();
+    a.expect_alive();
     let taken = codes.iter().filter(|&&code| code == 0).count();
     let mut keeper = t.connect(Connect::new("keeper").kept());
     assert_eq!(keeper.take_texts().len(), taken, "what was acknowledged arrives");

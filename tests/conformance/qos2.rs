@@ -34,10 +34,10 @@ fn a_taken_message_is_received_and_completed(t: &Trial) {
     b.subscribe("t", 0);
     a.send(Publish::new("t", "x").qos(2).id(300));
     assert_eq!(a.take_ack(first::PUBREC, 300).code, 0);
-    a.is_silent();
+    a.expect_silence();
     a.send(ack(first::PUBREL, 300));
     assert_eq!(a.take_ack(first::PUBCOMP, 300).code, 0);
-    a.is_silent();
+    a.expect_silence();
     assert_eq!(b.take_texts(), ["x"]);
 }
 
@@ -102,7 +102,7 @@ fn publish_is_open_until_pubrec(t: &Trial) {
     }
     a.acknowledge(&sent);
     a.vanish();
-    t.connect(Connect::new("a").kept()).is_silent();
+    t.connect(Connect::new("a").kept()).expect_silence();
 }
 
 fn pubrec_is_answered_by_pubrel(t: &Trial) {
@@ -113,10 +113,10 @@ fn pubrec_is_answered_by_pubrel(t: &Trial) {
     for _ in 0..2 {
         a.send(ack(first::PUBREC, message.id));
         assert_eq!(a.take_ack(first::PUBREL, message.id).code, 0);
-        a.is_silent();
+        a.expect_silence();
     }
     a.send(ack(first::PUBCOMP, message.id));
-    a.is_silent();
+    a.expect_silence();
 }
 
 fn pubrel_is_open_until_pubcomp(t: &Trial) {
@@ -134,13 +134,13 @@ fn pubrel_is_open_until_pubcomp(t: &Trial) {
         assert_eq!(a.take_ack(first::PUBREL, released.id).code, 0);
         let again = a.take();
         assert_eq!((again.id, again.dup), (open.id, true));
-        a.is_silent();
+        a.expect_silence();
     }
     a.send(ack(first::PUBCOMP, released.id));
     a.vanish();
     let mut a = t.connect(Connect::new("a").kept());
     assert_eq!(a.take().id, open.id);
-    a.is_silent();
+    a.expect_silence();
 }
 
 fn what_was_sent_does_not_expire(t: &Trial) {
@@ -172,26 +172,26 @@ fn a_refusal_ends_the_exchange(t: &Trial) {
     t.client("b").publish(Publish::new("t", "x").qos(2));
     let message = a.take();
     a.send(ack_with(first::PUBREC, message.id, 0x80, &Properties::none()));
-    a.is_silent();
+    a.expect_silence();
     a.vanish();
-    t.connect(Connect::new("a").kept()).is_silent();
+    t.connect(Connect::new("a").kept()).expect_silence();
 }
 
 fn pubrel_for_nothing_is_answered(t: &Trial) {
     let mut a = t.client("a");
     a.send(ack(first::PUBREL, 99));
     assert_eq!(a.take_ack(first::PUBCOMP, 99).code, 0x92);
-    a.is_silent();
+    a.expect_silence();
     a.send(ack_with(first::PUBREL, 7, 0x92, &Properties::none()));
     assert_eq!(a.take_ack(first::PUBCOMP, 7).code, 0x92);
-    a.is_alive();
+    a.expect_alive();
 }
 
 fn pubrel_for_nothing_is_answered_before_5(t: &Trial) {
     let mut a = t.client("a");
     a.send(ack(first::PUBREL, 99));
     a.take_ack(first::PUBCOMP, 99);
-    a.is_alive();
+    a.expect_alive();
 }
 
 fn pubrec_for_nothing_is_answered(t: &Trial) {
@@ -212,9 +212,9 @@ fn pubcomp_for_nothing_is_ignored(t: &Trial) {
     t.client("b").publish(Publish::new("t", "x").qos(2));
     let message = a.take();
     a.send(ack(first::PUBCOMP, message.id));
-    a.is_silent();
+    a.expect_silence();
     a.acknowledge(&message);
-    a.is_alive();
+    a.expect_alive();
 }
 
 fn an_identifier_in_use_is_told(t: &Trial) {

@@ -29,7 +29,7 @@ fn the_newest_replaces_the_older(t: &Trial) {
     let mut b = t.client("b");
     b.subscribe("t", 2);
     assert!(b.receives("t", "new").retain);
-    b.is_silent();
+    b.expect_silence();
     assert_eq!(t.counters().retained, 1);
 }
 
@@ -64,7 +64,7 @@ fn an_empty_payload_erases(t: &Trial) {
     live.receives("t", "");
     let mut late = t.client("late");
     late.subscribe("#", 1);
-    late.is_silent();
+    late.expect_silence();
     a.publish(Publish::new("never", "").qos(1).retained());
     late.receives("never", "");
     assert_eq!((t.counters().retained, t.counters().retained_bytes), (0, 0));
@@ -121,7 +121,7 @@ fn handling_0_sends_at_each_subscribe(t: &Trial) {
     for _ in 0..3 {
         b.subscribe("t", 1);
         assert!(b.receives("t", "x").retain);
-        b.is_silent();
+        b.expect_silence();
     }
 }
 
@@ -131,11 +131,11 @@ fn handling_1_sends_to_new_subscriptions(t: &Trial) {
     b.subscribe("t", 1 | RETAIN_IF_NEW);
     b.receives("t", "x");
     b.subscribe("t", 2 | RETAIN_IF_NEW);
-    b.is_silent();
+    b.expect_silence();
     b.vanish();
     let mut b = t.connect(Connect::new("b").kept());
     b.subscribe("t", 1 | RETAIN_IF_NEW);
-    b.is_silent();
+    b.expect_silence();
     b.unsubscribe("t");
     b.subscribe("t", 1 | RETAIN_IF_NEW);
     b.receives("t", "x");
@@ -147,7 +147,7 @@ fn handling_2_sends_nothing(t: &Trial) {
     let mut b = t.client("b");
     b.subscribe("t", 1 | RETAIN_NEVER);
     b.subscribe("+", 1 | RETAIN_NEVER);
-    b.is_silent();
+    b.expect_silence();
     a.publish(Publish::new("t", "live").qos(1).retained());
     b.receives("t", "live");
 }
@@ -164,7 +164,7 @@ fn many_retained_messages_arrive_within_the_quota(t: &Trial) {
     got.sort();
     let wanted: Vec<String> = ["000"].into_iter().map(String::from).chain((0..700).map(|n| format!("{n:03}"))).collect();
     assert_eq!(got, wanted);
-    b.is_silent();
+    b.expect_silence();
 }
 
 fn retained_messages_have_the_lower_qos(t: &Trial) {

@@ -35,7 +35,7 @@ fn clean_start_throws_the_old_session_away(t: &Trial) {
     let mut a = t.connect(Connect::new("a").with(SESSION_EXPIRY, 3600_u32));
     assert!(!a.session_present());
     b.publish(Publish::new("t", "later").qos(1));
-    a.is_silent();
+    a.expect_silence();
 }
 
 fn a_kept_session_goes_on(t: &Trial) {
@@ -51,7 +51,7 @@ fn a_kept_session_goes_on(t: &Trial) {
     assert_eq!(a.receives("t/2", "two").qos, 2);
     b.publish(Publish::new("t/3", "three"));
     a.receives("t/3", "three");
-    a.is_silent();
+    a.expect_silence();
 }
 
 fn resuming_nothing_makes_a_new_session(t: &Trial) {
@@ -68,7 +68,7 @@ fn the_client_identifier_is_the_key(t: &Trial) {
     assert!(!t.connect(Connect::new("A").kept()).session_present(), "case matters");
     let mut b = t.connect(Connect::new("b").kept());
     assert!(b.session_present());
-    b.is_silent();
+    b.expect_silence();
     t.connect(Connect::new("a").kept()).receives("for/a", "x");
 }
 
@@ -101,7 +101,7 @@ fn a_session_expires(t: &Trial) {
     t.wait_ms(10_000);
     let mut a = t.connect(connect);
     assert!(!a.session_present());
-    a.is_silent();
+    a.expect_silence();
     assert_eq!(t.counters().sessions_expired, 1);
 }
 
@@ -125,7 +125,7 @@ fn disconnect_may_change_the_expiry(t: &Trial) {
     for (expiry_s, wait_s, is_present) in [(10_u32, 9, true), (10, 11, false), (0, 0, false), (5000, 2000, true)] {
         let mut a = t.connect(connect.clone());
         a.send(disconnect_with(0, &Properties::of(SESSION_EXPIRY, expiry_s)));
-        a.is_closed();
+        a.expect_closed();
         t.wait_s(wait_s);
         let a = t.connect(connect.clone());
         assert_eq!(a.session_present(), is_present, "expiry {expiry_s} after {wait_s}");
@@ -147,9 +147,9 @@ fn the_same_client_takes_over(t: &Trial) {
     watcher.subscribe("will", 0);
     let mut old = t.connect(Connect::new("a").will(Will::new("will", "old")));
     let mut new = t.client("a");
-    old.is_ended(0x8E);
+    old.expect_ended(0x8E);
     watcher.receives("will", "old");
-    new.is_alive();
+    new.expect_alive();
     assert_eq!(t.ended_by(Cause::TakenOver), 1);
 }
 
@@ -160,14 +160,14 @@ fn the_taken_over_session_goes_on(t: &Trial) {
     b.publish(Publish::new("t", "open").qos(2));
     let first = old.take();
     let mut new = t.connect(Connect::new("a").kept());
-    old.is_ended(0x8E);
+    old.expect_ended(0x8E);
     assert!(new.session_present());
     let again = new.receives("t", "open");
     assert!(again.dup && again.id == first.id);
     b.publish(Publish::new("t", "later"));
     new.receives("t", "later");
     assert!(!t.connect(Connect::new("a")).session_present(), "clean start is applied after the takeover");
-    new.is_ended(0x8E);
+    new.expect_ended(0x8E);
 }
 
 fn retained_messages_outlive_their_session(t: &Trial) {
@@ -189,6 +189,6 @@ fn a_message_at_qos_0_need_not_wait(t: &Trial) {
     b.publish(Publish::new("t", "kept").qos(1));
     let mut a = t.connect(Connect::new("a").kept());
     a.receives("t", "kept");
-    a.is_silent();
+    a.expect_silence();
     assert_eq!(t.counters().dropped_offline, 1, "the drop is counted");
 }

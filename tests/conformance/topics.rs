@@ -77,7 +77,7 @@ fn a_byte_order_mark_is_a_character(t: &Trial) {
         a.publish(Publish::new(with_mark, "x"));
         assert_eq!(a.take().topic, with_mark);
         a.publish(Publish::new(with_mark.replace('\u{FEFF}', ""), "x"));
-        a.is_silent();
+        a.expect_silence();
     }
 }
 
@@ -121,7 +121,7 @@ fn the_servers_own_topics_are_published(t: &Trial) {
     let mut topics = [a.take().topic, a.take().topic];
     topics.sort();
     assert_eq!(topics, ["$SYS/broker/uptime", "$SYS/broker/version"]);
-    hidden.is_silent();
+    hidden.expect_silence();
     let mut late = t.connect(Connect::new("late").with(SESSION_EXPIRY, 0_u32));
     late.subscribe("$SYS/#", 0);
     let mut count = 0;
@@ -133,7 +133,7 @@ fn the_servers_own_topics_are_published(t: &Trial) {
 }
 
 /// Refused in SUBACK, and nothing is matched by it.
-fn are_refused(t: &Trial, filters: &[&str]) {
+fn expect_filters_refused(t: &Trial, filters: &[&str]) {
     let mut a = t.client("a");
     for filter in filters {
         let code = a.subscribe(filter, 0);
@@ -143,19 +143,19 @@ fn are_refused(t: &Trial, filters: &[&str]) {
     for topic in ["a", "a/b", "b/a", "a/b/c", "/", "x"] {
         a.publish(Publish::new(topic, "x"));
     }
-    a.is_silent();
+    a.expect_silence();
 }
 
 fn a_misplaced_hash_is_refused(t: &Trial) {
-    are_refused(t, &["a#", "a/#/b", "#/a", "a/b#", "##", "#/", "#/#", "+#", "a/#b"]);
+    expect_filters_refused(t, &["a#", "a/#/b", "#/a", "a/b#", "##", "#/", "#/#", "+#", "a/#b"]);
 }
 
 fn a_misplaced_plus_is_refused(t: &Trial) {
-    are_refused(t, &["a+", "+a", "a/+b", "a/b+/c", "++", "+/a+"]);
+    expect_filters_refused(t, &["a+", "+a", "a/+b", "a/b+/c", "++", "+/a+"]);
 }
 
 fn an_empty_filter_is_refused(t: &Trial) {
-    are_refused(t, &[""]);
+    expect_filters_refused(t, &[""]);
 }
 
 fn u_0000_is_refused(t: &Trial) {
@@ -164,7 +164,7 @@ fn u_0000_is_refused(t: &Trial) {
     t.client("a").offends(Publish::new("a\0b", "x"), 0x81, Cause::Malformed);
     t.client("a").offends(Subscribe::to("a\0b", 0).id(1), 0x81, Cause::Malformed);
     t.client("a").offends(crate::wire::Unsubscribe::from(&["a\0b"]).id(1), 0x81, Cause::Malformed);
-    watcher.is_silent();
+    watcher.expect_silence();
 }
 
 fn the_longest_topic_works(t: &Trial) {

@@ -139,7 +139,7 @@ impl Trial {
         let mut client = self.wire();
         let connack = client.try_connect(connect);
         assert_ne!(connack.code, 0, "the CONNECT is accepted");
-        client.is_closed();
+        client.expect_closed();
         (client, connack)
     }
 

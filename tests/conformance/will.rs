@@ -56,7 +56,7 @@ fn a_lost_connection_publishes_the_will(t: &Trial) {
     let mut watcher = watcher(t);
     for how in [ClientEnd::Finished, ClientEnd::Reset] {
         let a = t.connect(with_will());
-        watcher.is_silent();
+        watcher.expect_silence();
         a.end(how);
         assert!(!watcher.receives("will", "gone").retain);
     }
@@ -69,7 +69,7 @@ fn silence_publishes_the_will(t: &Trial) {
     let a = t.connect(with_will().keep_alive(2));
     a.end(ClientEnd::Vanished);
     t.wait_ms(2_999);
-    watcher.is_silent();
+    watcher.expect_silence();
     t.wait_ms(1);
     watcher.receives("will", "gone");
 }
@@ -86,10 +86,10 @@ fn a_normal_disconnect_removes_the_will(t: &Trial) {
     if t.is_v5() {
         let mut a = t.connect(with_delay(5, 100));
         a.send(disconnect_with(0, &Properties::none()));
-        a.is_closed();
+        a.expect_closed();
     }
     t.wait_s(1000);
-    watcher.is_silent();
+    watcher.expect_silence();
 }
 
 fn without_will_flag_no_will(t: &Trial) {
@@ -97,7 +97,7 @@ fn without_will_flag_no_will(t: &Trial) {
     watcher.subscribe("#", 0);
     t.client("a").vanish();
     t.wait_s(1000);
-    watcher.is_silent();
+    watcher.expect_silence();
 }
 
 fn a_will_goes_out_once(t: &Trial) {
@@ -107,14 +107,14 @@ fn a_will_goes_out_once(t: &Trial) {
     t.connect(Connect::new("a").kept()).vanish();
     t.connect(Connect::new("a")).vanish();
     t.wait_s(10_000);
-    watcher.is_silent();
+    watcher.expect_silence();
 }
 
 fn disconnect_with_will_publishes_it(t: &Trial) {
     let mut watcher = watcher(t);
     let mut a = t.connect(with_will());
     a.send(disconnect_with(0x04, &Properties::none()));
-    a.is_closed();
+    a.expect_closed();
     watcher.receives("will", "gone");
     assert_eq!(t.ended_by(Cause::ClientDisconnectWithWill), 1);
 }
@@ -124,7 +124,7 @@ fn disconnect_with_an_error_publishes_it(t: &Trial) {
     for code in [0x80, 0x81, 0x82, 0x83, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99] {
         let mut a = t.connect(with_will());
         a.send(disconnect_with(code, &Properties::none()));
-        a.is_closed();
+        a.expect_closed();
         watcher.receives("will", "gone");
     }
     assert_eq!(t.ended_by(Cause::ClientError), 12);
@@ -134,31 +134,31 @@ fn the_will_waits_for_its_delay(t: &Trial) {
     let mut watcher = watcher(t);
     t.connect(with_delay(5, 100)).vanish();
     t.wait_ms(4_999);
-    watcher.is_silent();
+    watcher.expect_silence();
     t.wait_ms(1);
     watcher.receives("will", "gone");
     t.wait_s(1000);
-    watcher.is_silent();
+    watcher.expect_silence();
 }
 
 fn the_end_of_the_session_cuts_the_delay_short(t: &Trial) {
     let mut watcher = watcher(t);
     t.connect(with_delay(50, 3)).vanish();
     t.wait_ms(2_999);
-    watcher.is_silent();
+    watcher.expect_silence();
     t.wait_ms(1);
     watcher.receives("will", "gone");
     t.connect(with_delay(50, 0)).vanish();
     watcher.receives("will", "gone");
     t.wait_s(1000);
-    watcher.is_silent();
+    watcher.expect_silence();
 }
 
 fn clean_start_ends_the_session_and_its_delay(t: &Trial) {
     let mut watcher = watcher(t);
     t.connect(with_delay(50, 100)).vanish();
-    watcher.is_silent();
-    t.connect(Connect::new("a")).is_alive();
+    watcher.expect_silence();
+    t.connect(Connect::new("a")).expect_alive();
     watcher.receives("will", "gone");
 }
 
@@ -169,16 +169,16 @@ fn a_reconnect_in_time_cancels_the_will(t: &Trial) {
     let mut back = t.connect(Connect::new("a").resuming().with(SESSION_EXPIRY, 100_u32));
     assert!(back.session_present());
     t.wait_s(10);
-    watcher.is_silent();
+    watcher.expect_silence();
     back.send(PINGREQ);
     back.vanish();
     t.wait_s(1000);
-    watcher.is_silent();
+    watcher.expect_silence();
 }
 
 fn a_plain_will_is_not_retained(t: &Trial) {
     t.connect(with_will()).vanish();
-    watcher(t).is_silent();
+    watcher(t).expect_silence();
 }
 
 fn a_retained_will_is_retained(t: &Trial) {
@@ -233,13 +233,13 @@ fn the_will_of_a_taken_over_connection_follows_its_rules(t: &Trial) {
     let mut watcher = watcher(t);
     let mut old = t.connect(with_will().kept());
     let mut new = t.connect(with_delay(5, 100));
-    old.is_ended(0x8E);
+    old.expect_ended(0x8E);
     watcher.receives("will", "gone");
     let mut newest = t.connect(Connect::new("a").resuming().with(SESSION_EXPIRY, 100_u32));
-    new.is_ended(0x8E);
+    new.expect_ended(0x8E);
     t.wait_s(50);
-    watcher.is_silent();
-    newest.is_alive();
+    watcher.expect_silence();
+    newest.expect_alive();
 }
 
 fn a_will_for_the_server_is_refused(t: &Trial) {
@@ -258,5 +258,5 @@ fn a_will_payload_is_what_it_says(t: &Trial) {
     let bad = Will::new("will", [0xFF]).with(PAYLOAD_FORMAT, 1_u8);
     assert_eq!(t.refused(Connect::new("a").will(bad)).1.code, 0x99);
     assert_eq!(t.ended_by(Cause::PayloadFormatInvalid), 1);
-    t.connect(Connect::new("a").will(Will::new("will", [0xFF]).with(PAYLOAD_FORMAT, 0_u8))).is_alive();
+    t.connect(Connect::new("a").will(Will::new("will", [0xFF]).with(PAYLOAD_FORMAT, 0_u8))).expect_alive();
 }

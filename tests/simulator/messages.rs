@@ -88,6 +88,17 @@ impl Messages {
         &self.all[id.0]
     }
 
+    /// The messages with this topic and payload: one, or all that erase the topic, or none.
+    pub fn find(&self, topic: &str, payload: &[u8]) -> Vec<MessageId> {
+        let is_it = |id: &MessageId| self.get(*id).topic == topic && self.get(*id).payload == payload;
+        if payload.is_empty() {
+            return (0..self.all.len()).map(MessageId).filter(is_it).collect();
+        }
+        let digits = payload[1..].iter().take_while(|byte| byte.is_ascii_digit());
+        let number = digits.fold(0_usize, |number, digit| number.wrapping_mul(10).wrapping_add(usize::from(digit - b'0')));
+        Some(MessageId(number)).filter(|id| id.0 < self.all.len()).filter(is_it).into_iter().collect()
+    }
+
     /// How a message is called in complaints.
     pub fn describe(&self, id: MessageId) -> String {
         let message = self.get(id);

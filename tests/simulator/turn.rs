@@ -99,7 +99,7 @@ impl World {
             self.open(wire, shard, Arrival::HandedOff);
             if let Place::At(_, connection) = self.wires[wire.0].place {
                 self.shards[usize::from(shard)].receive(self.now, connection, &bytes);
-                self.tell(What::Handled { wire, bytes });
+                self.tell_handled(wire, bytes);
             }
         }
         moved
@@ -129,6 +129,7 @@ impl World {
         let mut moved = false;
         if self.is_drained(id) {
             self.wires[id.0].owes_drained = false;
+            self.wires[id.0].was_behind = true;
             self.shards[usize::from(shard)].drained(self.now, connection);
             moved = true;
         }
@@ -176,8 +177,16 @@ impl World {
         }
         let bytes = std::mem::take(&mut wire.unhandled);
         if !is_leaving {
-            self.tell(What::Handled { wire: id, bytes });
+            self.tell_handled(id, bytes);
         }
+    }
+
+    fn tell_handled(&mut self, wire: WireId, bytes: Vec<u8>) {
+        if self.wires[wire.0].rank == 0 {
+            self.connects += 1;
+            self.wires[wire.0].rank = self.connects;
+        }
+        self.tell(What::Handled { wire, bytes });
     }
 
     /// The network is done with a connection.
@@ -218,13 +227,13 @@ impl World {
         moved
     }
 
-    /// Orders what was given since fact `from` by wire: a client's last bytes on an old wire were written before the
-    /// first ones on its new wire, whatever the order in which they were taken.
+    /// Orders what was given since fact `from` by the age of the connections: a client's last bytes on its old one were
+    /// written before the first on its new one, whatever the order in which they were taken.
     fn sort_given(&mut self, from: usize) {
-        let Some(facts) = &mut self.facts else { return };
+        let (Some(facts), wires) = (&mut self.facts, &self.wires) else { return };
         facts[from..].sort_by_key(|fact| match fact.what {
-            What::Given { wire, .. } => Some(wire),
-            _ => None,
+            What::Given { wire, .. } => wires[wire.0].rank,
+            _ => 0,
         });
     }
 
@@ -258,7 +267,8 @@ impl World {
     fn send_output(&mut self, shard: ShardId, connection: ConnectionId) {
         let output = self.shards[usize::from(shard)].take_output(connection);
         let Some(&id) = self.owned[usize::from(shard)].get(&connection) else { return };
-        let pace = if self.wires[id.0].owes_drained { Pace::Behind } else { Pace::AtOnce };
+        let has_waited = self.wires[id.0].owes_drained | std::mem::take(&mut self.wires[id.0].was_behind);
+        let pace = if has_waited { Pace::Behind } else { Pace::AtOnce };
         self.put(id, output.outbox, pace);
         let wire = &mut self.wires[id.0];
         let is_behind = wire.to_client.len() > self.weather.send_buffer_bytes;

@@ -54,8 +54,12 @@ pub(crate) struct Wire {
     pub(crate) is_stuck: bool,
     /// The shard waits to hear that everything was taken.
     pub(crate) owes_drained: bool,
+    /// The network was behind, so what is given next has waited.
+    pub(crate) was_behind: bool,
     /// Read before the home of the client was known.
     pub(crate) unhandled: Vec<u8>,
+    /// Place among all wires in the order in which their CONNECTs were handled; 0 before.
+    pub(crate) rank: u64,
 }
 
 impl Wire {
@@ -71,7 +75,9 @@ impl Wire {
             is_paused: false,
             is_stuck: false,
             owes_drained: false,
+            was_behind: false,
             unhandled: Vec::new(),
+            rank: 0,
         }
     }
 

@@ -49,6 +49,8 @@ pub struct World {
     pub(crate) saboteur: Saboteur,
     pub(crate) digest: Digest,
     pub(crate) notes: Vec<Note>,
+    /// Wires whose CONNECT was handled.
+    pub(crate) connects: u64,
     /// What happened, if anybody wants to know.
     pub(crate) facts: Option<Vec<Fact>>,
 }
@@ -70,6 +72,7 @@ impl World {
             saboteur: Saboteur::new(setup.sabotage, setup.seed),
             digest: Digest::default(),
             notes: Vec::new(),
+            connects: 0,
             facts: None,
             setup,
         }
@@ -97,7 +100,7 @@ impl World {
 
     /// The opening of a wire, as the shell would describe it.
     fn opening(&self, wire: WireId, arrival: Arrival) -> Opening {
-        let is_full = self.open_count() >= self.setup.connections_max && arrival == Arrival::Accepted;
+        let is_full = self.open_count() >= self.setup.connections_max as u64 && arrival == Arrival::Accepted;
         let port = u16::try_from(wire.0 % 60_000).unwrap_or(0);
         Opening {
             listener: self.wires[wire.0].listener,
@@ -292,8 +295,10 @@ impl World {
     }
 
     /// Whether no letter and no connection is on its way between shards.
-    pub fn is_letterless(&self) -> bool {
-        self.mailboxes.is_empty() && self.adoptions.iter().all(VecDeque::is_empty)
+    pub fn is_letterless(&mut self) -> bool {
+        self.mailboxes.is_empty()
+            && self.adoptions.iter().all(VecDeque::is_empty)
+            && self.shards.iter_mut().all(|shard| shard.trays().letters_waiting() == 0)
     }
 
     /// What one shard counted.
@@ -330,7 +335,8 @@ impl World {
         &self.setup
     }
 
-    fn open_count(&self) -> usize {
-        self.owned.iter().map(BTreeMap::len).sum()
+    /// Wires that are with a shard.
+    pub fn open_count(&self) -> u64 {
+        self.owned.iter().map(|wires| wires.len() as u64).sum()
     }
 }

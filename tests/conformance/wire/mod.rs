@@ -9,12 +9,12 @@ pub(crate) mod properties;
 mod reader;
 pub(crate) mod table;
 
-pub(crate) use incoming::{Ack, Codes, Connack, Disconnect, Message, Packet};
+pub(crate) use incoming::{Ack, Codes, Connack, Message, Packet};
 pub(crate) use outgoing::{
     Connect, Encode, Publish, Subscribe, Unsubscribe, Will, ack, ack_with, disconnect, disconnect_with,
     length, packet, string,
 };
-pub(crate) use properties::{Properties, Value};
+pub(crate) use properties::Properties;
 
 /// A version of the protocol.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

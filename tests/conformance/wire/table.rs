@@ -64,3 +64,25 @@ fn may_send(sent_by: &str, packet: &str, side: &str) -> bool {
     let is_exception = exceptions.trim_end_matches(": both)").split(", ").any(|name| name == packet);
     is_exception || general == "both" || general == side
 }
+
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_side_of_a_code_is_read() {
+        // 0x87: "server (PUBACK, PUBREC: both)"; 0x04: "client"; 0x93: "both"; 0x92: in PUBREL and PUBCOMP alone.
+        assert!(client_may_send("PUBACK", 0x87) && !client_may_send("DISCONNECT", 0x87));
+        assert!(client_may_send("DISCONNECT", 0x04) && !server_may_send("DISCONNECT", 0x04, "5"));
+        assert!(client_may_send("DISCONNECT", 0x93) && server_may_send("DISCONNECT", 0x93, "5"));
+        assert!(server_may_send("PUBREL", 0x92, "5") && !server_may_send("PUBACK", 0x92, "5"));
+        assert!(server_may_send("CONNACK", 5, "3.1.1") && !server_may_send("CONNACK", 6, "3.1.1"));
+    }
+
+    #[test]
+    fn properties_are_read_with_their_places() {
+        let alias = property(0x23).expect("Topic Alias");
+        assert_eq!((alias.kind, &alias.packets[..], alias.may_repeat), ("Two Byte Integer", &["PUBLISH"][..], "no"));
+        assert!(property(0x04).is_none());
+        assert_eq!(properties().len(), 27);
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! Owns the client's half of the exchanges. Must never know the broker's inside.
 
-use ringmq_protocol::{Ack, Connack, Packet, PacketId, PacketType, Publish, Qos, Reason, Suback, encode_ack};
+use ringmq_protocol::{Ack, Connack, Packet, PacketId, PacketType, Publish, Qos, Reason, Suback, Version, encode_ack};
 
 use super::{Client, Offer, Stage, Step};
 use crate::simulator::messages::Messages;
@@ -48,11 +48,13 @@ impl Client {
             return Err(format!("CONNECT was refused: {}", connack.reason.name()));
         }
         self.stage = Stage::Connected;
+        self.owes_clean_start = false;
         self.offer = Offer {
             receive_max: connack.properties.receive_maximum().map_or(u16::MAX, std::num::NonZero::get),
             alias_max: connack.properties.topic_alias_maximum().unwrap_or(0),
         };
-        if !connack.session_present {
+        // Before 3.1.1 a client is not told.
+        if !connack.session_present && self.version != Version::V31 {
             self.forget_session();
         }
         self.resume(world, messages);

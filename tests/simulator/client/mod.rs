@@ -80,6 +80,8 @@ pub struct Client {
     offer: Offer,
     aliases: Vec<String>,
     is_leaving: bool,
+    /// It has forgotten its session, and the broker does not know yet.
+    owes_clean_start: bool,
 }
 
 impl Client {
@@ -100,6 +102,7 @@ impl Client {
             offer: Offer { receive_max: u16::MAX, alias_max: 0 },
             aliases: Vec::new(),
             is_leaving: false,
+            owes_clean_start: false,
         }
     }
 
@@ -120,10 +123,7 @@ impl Client {
 
     /// Whether everything it asked for has been answered.
     pub fn is_idle(&self) -> bool {
-        self.outgoing.is_empty()
-            && self.requests.is_empty()
-            && self.held.is_empty()
-            && self.incoming.is_empty()
+        self.outgoing.is_empty() && self.requests.is_empty() && self.held.is_empty()
     }
 
     /// Connects at `shard`. A wire that it still has is left as it is: the broker will take the session over.
@@ -133,8 +133,14 @@ impl Client {
         self.wire = Some(wire);
         self.stage = Stage::Connecting;
         self.is_leaving = false;
+        let mut terms = terms.clone();
+        if self.owes_clean_start {
+            terms.clean_start = true;
+            terms.expiry_s = if self.version.is_v5() { terms.expiry_s } else { 0 };
+        }
         if terms.clean_start {
             self.forget_session();
+            self.owes_clean_start = true;
         }
         let mut bytes = Vec::new();
         terms.encode(self, messages, &mut bytes);

@@ -67,6 +67,8 @@ pub struct Oracle {
     seeds: Seeds,
     policy: ListenerPolicy,
     overlapping: Overlapping,
+    /// The broker keeps retained messages of its own.
+    has_sys: bool,
     sides: BTreeMap<WireId, Side>,
     sessions: Vec<Session>,
     /// The living session of each client.
@@ -92,6 +94,7 @@ impl Oracle {
             seeds: setup.seeds(),
             policy: setup.listeners[0].clone(),
             overlapping: setup.broker.overlapping,
+            has_sys: setup.broker.sys_interval_s > 0,
             sides: BTreeMap::new(),
             sessions: Vec::new(),
             living: BTreeMap::new(),
@@ -136,8 +139,10 @@ impl Oracle {
     /// No letter is under way: every shard knows every subscription.
     pub fn all_is_known(&mut self) {
         for &session in self.living.values() {
-            for subscription in &mut self.sessions[session].subscriptions {
-                subscription.is_known = true;
+            let session = &mut self.sessions[session];
+            session.subscriptions.iter_mut().for_each(|subscription| subscription.is_known = true);
+            for membership in &mut session.memberships {
+                membership.known.get_or_insert(self.moment);
             }
         }
     }

@@ -39,6 +39,7 @@ pub(crate) struct Subscription {
     pub(crate) identifier: u32,
     /// Every shard knows it: its SUBACK was given.
     pub(crate) is_known: bool,
+    pub(crate) since: Moment,
 }
 
 impl Subscription {
@@ -64,6 +65,7 @@ pub(crate) struct Membership {
     pub(crate) group: Group,
     pub(crate) options: SubscribeOptions,
     pub(crate) identifier: u32,
+    pub(crate) from: Moment,
     /// When every shard knew it.
     pub(crate) known: Option<Moment>,
     /// `None` while it lasts.
@@ -98,8 +100,6 @@ pub(crate) struct Exchange {
     pub(crate) wire: WireId,
     /// Its place in the order of first transmissions.
     pub(crate) opened: Moment,
-    /// The shared publication it is for, if it is for one.
-    pub(crate) shared: Option<usize>,
 }
 
 /// A read of retained messages, begun by a SUBSCRIBE.
@@ -163,8 +163,8 @@ pub(crate) struct Connection {
     pub(crate) open: BTreeSet<PacketId>,
     /// Acknowledgements that the client is owed, in order, with the publication they are for.
     pub(crate) acks: VecDeque<(PacketType, PacketId, Option<usize>)>,
-    /// SUBSCRIBE packets not yet answered, with their filters.
-    pub(crate) subscribes: BTreeMap<PacketId, Vec<String>>,
+    /// SUBSCRIBE packets not yet answered, with the moments at which they were handled.
+    pub(crate) subscribes: BTreeMap<PacketId, Moment>,
     pub(crate) unsubscribes: BTreeSet<PacketId>,
     pub(crate) pings: u32,
     /// The last exchange that was given again here.
@@ -218,9 +218,9 @@ pub(crate) struct SharedDue {
 }
 
 /// One delivery of a shared publication.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SharedCopy {
     pub(crate) session: SessionIndex,
-    pub(crate) qos: Qos,
+    pub(crate) seen: Variant,
     pub(crate) is_done: bool,
 }

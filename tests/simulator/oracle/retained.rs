@@ -86,8 +86,9 @@ impl Oracle {
         message: &Message,
     ) -> Option<usize> {
         let Some(all) = self.retained.get(&message.topic).filter(|_| seen.retain) else { return None };
-        let reads = self.sessions[session].reads.iter_mut();
-        for read in reads.filter(|read| read.is_begun && read.looks_like(seen, message)) {
+        // The newest first: an older one has most likely come to its end.
+        let reads = self.sessions[session].reads.iter_mut().rev();
+        for read in reads.filter(|read| read.looks_like(seen, message)) {
             let possible = |kept: &&Kept| ids.contains(&kept.message) && kept.gone.is_none_or(|gone| gone >= read.since);
             if let Some(kept) = all.iter().find(possible) {
                 read.given.insert(message.topic.clone());
@@ -113,7 +114,7 @@ impl Oracle {
     }
 
     fn is_owed_to(&self, read: &Read, session: &Session, kept: &Kept, message: &Message) -> bool {
-        let is_expired = self.publications[kept.publication].expires_ms.is_some_and(|at| at <= self.now_ms);
+        let is_expired = self.is_expired(kept.publication);
         let is_stored = kept.stored.is_some_and(|(_, latest)| latest < read.since);
         let qos = read.options.qos.min(message.qos);
         ringmq_protocol::matches(&read.filter, &message.topic)
@@ -129,7 +130,7 @@ impl Oracle {
         let mut bounds = (0, 0);
         for all in self.retained.values() {
             let present = |kept: &Kept| {
-                let is_expired = self.publications[kept.publication].expires_ms.is_some_and(|at| at <= self.now_ms);
+                let is_expired = self.is_expired(kept.publication);
                 !is_expired && !messages.get(kept.message).payload.is_empty()
             };
             let last: Vec<bool> = all.iter().filter(|kept| kept.gone.is_none()).map(present).collect();
@@ -137,6 +138,20 @@ impl Oracle {
             bounds.1 += u64::from(last.contains(&true));
         }
         bounds
+    }
+
+    /// Bytes of the names of all topics with a retained message; `None` while that is uncertain.
+    pub(super) fn kept_topic_bytes(&self, messages: &Messages) -> Option<u64> {
+        let mut bytes = 0;
+        for (topic, all) in &self.retained {
+            let mut last = all.iter().filter(|kept| kept.gone.is_none());
+            let (Some(kept), None) = (last.next(), last.next()) else { return None };
+            let is_expired = self.is_expired(kept.publication);
+            if !is_expired && !messages.get(kept.message).payload.is_empty() {
+                bytes += topic.len() as u64;
+            }
+        }
+        Some(bytes)
     }
 
     /// The topics of which a message may be kept.

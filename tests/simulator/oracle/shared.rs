@@ -20,24 +20,66 @@ impl Oracle {
         self.shared.extend(groups.into_iter().map(|group| SharedDue { publication, group, given: Vec::new() }));
     }
 
-    /// Finds the shared publication that a delivery may be, and notes that it was given.
-    pub(super) fn take_shared(&mut self, session: SessionIndex, ids: &[MessageId], seen: &Variant, message: &Message)
-        -> Option<usize> {
-        let found = (0..self.shared.len()).find(|&index| {
-            let due = &self.shared[index];
-            let publication = &self.publications[due.publication];
-            ids.contains(&publication.message)
-                && self.is_member(session, &due.group, publication, seen, message)
-                && due.given.iter().all(|copy| self.is_lost(copy))
-        })?;
-        let is_done = seen.qos == Qos::AtMostOnce;
-        self.shared[found].given.push(SharedCopy { session, qos: seen.qos, is_done });
-        Some(found)
+    /// Finds the shared publication that a delivery may be, and notes that it was given. A session may be in several
+    /// groups that match; so an earlier delivery of the same message is taken to be for another
+    /// group, or for no group, if need be.
+    pub(super) fn take_shared(
+        &mut self,
+        session: SessionIndex,
+        ids: &[MessageId],
+        seen: &Variant,
+        messages: &Messages,
+    ) -> Option<usize> {
+        let copy = SharedCopy { session, seen: seen.clone(), is_done: seen.qos == Qos::AtMostOnce };
+        let place = self.place(copy, ids, messages, &mut Vec::new())?;
+        Some(self.shared[place].publication)
+    }
+
+    /// Gives a copy a shared publication of its own, moving other copies where that is possible. `tried` are the
+    /// ones that are known to lead nowhere.
+    fn place(
+        &mut self,
+        copy: SharedCopy,
+        ids: &[MessageId],
+        messages: &Messages,
+        tried: &mut Vec<usize>,
+    ) -> Option<usize> {
+        let mut all: Vec<usize> = (0..self.shared.len()).collect();
+        all.sort_by_key(|&index| self.is_expired(self.shared[index].publication));
+        for index in all {
+            if tried.contains(&index) || !self.may_be(&copy, index, ids, messages) {
+                continue;
+            }
+            tried.push(index);
+            let holder = self.shared[index].given.iter().position(|given| !self.is_lost(given));
+            let Some(holder) = holder else {
+                self.shared[index].given.push(copy);
+                return Some(index);
+            };
+            let moved = self.shared[index].given[holder].clone();
+            let is_plain = self.take_due(moved.session, ids, &moved.seen, |_, _| true).is_some();
+            if is_plain || self.place(moved, ids, messages, tried).is_some() {
+                self.shared[index].given[holder] = copy;
+                return Some(index);
+            }
+        }
+        None
+    }
+
+    fn may_be(&self, copy: &SharedCopy, index: usize, ids: &[MessageId], messages: &Messages) -> bool {
+        let due = &self.shared[index];
+        let publication = &self.publications[due.publication];
+        let message = messages.get(publication.message);
+        ids.contains(&publication.message)
+            && self.is_member(copy.session, &due.group, publication, &copy.seen, message)
     }
 
     /// The client has a shared delivery: nobody else may get it.
-    pub(super) fn shared_done(&mut self, index: usize, session: SessionIndex) {
-        for copy in self.shared[index].given.iter_mut().filter(|copy| copy.session == session) {
+    pub(super) fn shared_done(&mut self, id: MessageId, session: SessionIndex) {
+        let publications = &self.publications;
+        let of_message = self.shared.iter_mut().filter(|due| publications[due.publication].message == id);
+        let copies = of_message.flat_map(|due| &mut due.given);
+        for copy in copies.filter(|copy| copy.session == session) {
             copy.is_done = true;
         }
     }
@@ -63,7 +105,7 @@ impl Oracle {
     /// Whether a copy may go to another member: its session ended before the client had it. One of QoS 2 that was
     /// begun may not [MQTT-4.8.2-5].
     fn is_lost(&self, copy: &SharedCopy) -> bool {
-        self.sessions[copy.session].is_over && !copy.is_done && copy.qos == Qos::AtLeastOnce
+        self.sessions[copy.session].is_over && !copy.is_done && copy.seen.qos == Qos::AtLeastOnce
     }
 
     /// Every shared publication must have reached somebody, if there was a member all the time.
@@ -71,7 +113,7 @@ impl Oracle {
         for due in &self.shared {
             let publication = &self.publications[due.publication];
             let message = messages.get(publication.message);
-            let is_expired = publication.expires_ms.is_some_and(|at| at <= self.now_ms);
+            let is_expired = self.is_expired(due.publication);
             let is_missing = due.given.iter().all(|copy| self.is_lost(copy));
             if is_missing && !is_expired && self.has_steady_member(due, publication, message) {
                 let Group { share, filter } = &due.group;

@@ -1,0 +1,18 @@
+//! What the fuzz targets check, as functions of an input.
+//!
+//! | module | is |
+//! | --- | --- |
+//! | [`decode`] | bytes to packets and back, in every version |
+//! | [`session_ops`] | several clients of a broker of several shards |
+//! | [`split`] | one byte stream, cut into pieces in several ways |
+//! | [`filter_match`] | the topic tables against lists |
+//!
+//! `janitor` is the client that erases what the others had retained.
+//!
+//! The files in `targets` only hand the fuzzer's bytes on, so that a finding can be repeated by an ordinary test.
+
+pub mod decode;
+pub mod filter_match;
+mod janitor;
+pub mod session_ops;
+pub mod split;

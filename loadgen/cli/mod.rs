@@ -1,0 +1,247 @@
+//! The command line as it is typed.
+//!
+//! Owns names, defaults and help of the options. Must never judge how they fit together: that is `plan`.
+
+pub(crate) mod values;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::clock::Nanos;
+use values::{BrokerUrl, Source};
+
+/// Loads an MQTT broker and tells the truth about it.
+///
+/// Exit codes: 0 all well; 1 a check failed (a message lost at QoS 1 or 2, duplicated at QoS 2, out of order, a connection
+/// refused or ended); 2 wrong usage; 3 an invalid run (the generator itself was the bottleneck, or was interrupted).
+#[derive(Parser, Debug)]
+#[command(name = "ringmq-bench", version, max_term_width = 110)]
+pub(crate) struct CommandLine {
+    #[command(subcommand)]
+    pub(crate) workload: WorkloadArgs,
+}
+
+/// What load to make.
+#[derive(Subcommand, Debug)]
+pub(crate) enum WorkloadArgs {
+    /// Many publishers, few subscribers of everything.
+    FanIn {
+        /// Publishers, each with a topic of its own.
+        #[arg(short, long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        publishers: u32,
+        /// Subscribers; each receives every message.
+        #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+        subscribers: u32,
+        #[command(flatten)]
+        traffic: TrafficArgs,
+        #[command(flatten)]
+        common: CommonArgs,
+    },
+    /// Few publishers, many subscribers of everything.
+    FanOut {
+        /// Publishers, each with a topic of its own.
+        #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        publishers: u32,
+        /// Subscribers; each receives every message.
+        #[arg(short, long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+        subscribers: u32,
+        #[command(flatten)]
+        traffic: TrafficArgs,
+        #[command(flatten)]
+        common: CommonArgs,
+    },
+    /// Publishers and subscribers in pairs, one topic each.
+    Pairs {
+        /// Pairs.
+        #[arg(short, long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        pairs: u32,
+        #[command(flatten)]
+        traffic: TrafficArgs,
+        #[command(flatten)]
+        common: CommonArgs,
+    },
+    /// Subscribers that share one subscription.
+    Shared {
+        /// Publishers, each with a topic of its own.
+        #[arg(short, long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        publishers: u32,
+        /// Members of the group; each message is for one of them.
+        #[arg(short, long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        subscribers: u32,
+        /// Name of the group, as in $share/GROUP/...
+        #[arg(long, default_value = "bench")]
+        group: String,
+        #[command(flatten)]
+        traffic: TrafficArgs,
+        #[command(flatten)]
+        common: CommonArgs,
+    },
+    /// Set retained messages, then subscribe and receive them all. Latency counts from the SUBSCRIBE.
+    Retained {
+        /// Retained messages, one per topic.
+        #[arg(short, long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+        topics: u32,
+        /// Publishers that set them.
+        #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        publishers: u32,
+        /// Subscribers; each receives every message.
+        #[arg(short, long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        subscribers: u32,
+        #[command(flatten)]
+        message: MessageArgs,
+        #[command(flatten)]
+        common: CommonArgs,
+    },
+    /// Open connections as fast as allowed and close them once all stand. Latency counts from the first packet to CONNACK.
+    Connect {
+        /// Connections.
+        #[arg(short = 'n', long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=16_000_000))]
+        connections: u32,
+        #[command(flatten)]
+        common: CommonArgs,
+    },
+    /// Open connections and hold them.
+    Idle {
+        /// Connections.
+        #[arg(short = 'n', long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=16_000_000))]
+        connections: u32,
+        /// How long to hold them.
+        #[arg(long, default_value = "10s", value_parser = values::span)]
+        hold: Nanos,
+        #[command(flatten)]
+        common: CommonArgs,
+    },
+}
+
+/// The messages.
+#[derive(Args, Debug)]
+pub(crate) struct MessageArgs {
+    /// Quality of service, 0 to 2, of publishing and subscribing.
+    #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=2))]
+    pub(crate) qos: u8,
+    /// Quality of service of the subscriptions, if it differs.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(0..=2))]
+    pub(crate) subscribe_qos: Option<u8>,
+    /// Bytes of a payload; the first 16 carry sender, sequence and time.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(16..=268_000_000))]
+    pub(crate) payload: u32,
+    /// Publishes at QoS 1 and 2 that one publisher has unacknowledged at most.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) inflight: u16,
+    /// Give up on what is still missing after this long without any progress.
+    #[arg(long, default_value = "5s", value_parser = values::span)]
+    pub(crate) drain: Nanos,
+}
+
+/// How the messages flow.
+#[derive(Args, Debug)]
+pub(crate) struct TrafficArgs {
+    #[command(flatten)]
+    pub(crate) message: MessageArgs,
+    /// Open loop (default, at 1,000): messages per second of all publishers together, on an absolute schedule.
+    #[arg(short, long, value_parser = values::rate, conflicts_with = "window")]
+    pub(crate) rate: Option<f64>,
+    /// Closed loop instead: messages of one publisher that are on their way to their subscribers at a time.
+    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) window: Option<u32>,
+    /// How long to publish and measure, after the warm-up.
+    #[arg(short, long, default_value = "10s", value_parser = values::span, conflicts_with = "messages")]
+    pub(crate) duration: Nanos,
+    /// Publish this many messages in all instead.
+    #[arg(short, long, value_parser = clap::value_parser!(u64).range(1..=4_000_000_000))]
+    pub(crate) messages: Option<u64>,
+    /// How long to publish before measuring; what is lost then counts all the same.
+    #[arg(long, default_value = "1s", value_parser = values::span, conflicts_with = "messages")]
+    pub(crate) warm_up: Nanos,
+}
+
+/// The protocol level to speak.
+#[derive(Clone, Copy, ValueEnum, Debug)]
+pub(crate) enum VersionArg {
+    /// MQTT 3.1.1.
+    #[value(name = "3.1.1")]
+    V311,
+    /// MQTT 5.0.
+    #[value(name = "5")]
+    V5,
+}
+
+/// How the generator asks the kernel.
+#[derive(Clone, Copy, ValueEnum, Debug)]
+pub(crate) enum EngineArg {
+    /// io_uring where the kernel allows it, else epoll.
+    Auto,
+    /// io_uring or nothing.
+    Uring,
+    /// epoll.
+    Epoll,
+}
+
+/// Options of every workload.
+#[derive(Args, Debug)]
+pub(crate) struct CommonArgs {
+    /// The broker: tcp://HOST:PORT or tls://HOST:PORT.
+    #[arg(short, long, default_value = "tcp://127.0.0.1:1883")]
+    pub(crate) broker: BrokerUrl,
+    /// Protocol version.
+    #[arg(long = "mqtt", value_enum, default_value = "5")]
+    pub(crate) version: VersionArg,
+    /// Keep alive in seconds; 0 for none.
+    #[arg(long, default_value_t = 300)]
+    pub(crate) keep_alive: u16,
+    /// User name of all clients.
+    #[arg(long)]
+    pub(crate) username: Option<String>,
+    /// Password of all clients.
+    #[arg(long)]
+    pub(crate) password: Option<String>,
+    /// First level of all topics; the second is the number of the run.
+    #[arg(long, default_value = "bench")]
+    pub(crate) topic_prefix: String,
+    /// Connections to begin per second. Without it: as fast as --connect-inflight allows.
+    #[arg(long, value_parser = values::rate)]
+    pub(crate) connect_rate: Option<f64>,
+    /// Connections being made at a time.
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) connect_inflight: u32,
+    /// Time for one connection until CONNACK and SUBACK.
+    #[arg(long, default_value = "10s", value_parser = values::span)]
+    pub(crate) connect_timeout: Nanos,
+    /// Addresses to connect from, used in turn: an IPv4 address or a network such as 127.1.0.0/16. Repeatable.
+    #[arg(long)]
+    pub(crate) source: Vec<Source>,
+    /// PEM file of certificates to trust.
+    #[arg(long)]
+    pub(crate) ca: Option<PathBuf>,
+    /// Trust any certificate.
+    #[arg(long, conflicts_with = "ca")]
+    pub(crate) insecure: bool,
+    /// PEM file of our own certificate.
+    #[arg(long, requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+    /// PEM file of our own key.
+    #[arg(long, requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+    /// Resume TLS sessions instead of a whole handshake for each connection.
+    #[arg(long)]
+    pub(crate) tls_resume: bool,
+    /// Sample CPU and memory of this process. Repeatable.
+    #[arg(long)]
+    pub(crate) broker_pid: Vec<u32>,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Also write the report as JSON to a file.
+    #[arg(long)]
+    pub(crate) report: Option<PathBuf>,
+    /// No progress on standard error.
+    #[arg(long)]
+    pub(crate) quiet: bool,
+    /// The run is invalid if more than 1 % of the messages are looked at later than this after they are due.
+    #[arg(long, default_value = "10ms", value_parser = values::span)]
+    pub(crate) lag_max: Nanos,
+    /// How to ask the kernel.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(crate) engine: EngineArg,
+}

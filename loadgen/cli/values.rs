@@ -1,0 +1,169 @@
+//! Values of the command line that have a form of their own: spans, counts, addresses.
+//!
+//! Owns their parsers. Must never know which option they are for.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::str::FromStr;
+
+use crate::clock::{MILLISECOND, Nanos, SECOND};
+
+/// A span of time: `250ms`, `10s`, `2m`, `1h`.
+pub(crate) fn span(text: &str) -> Result<Nanos, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let unit = match &text[digits..] {
+        "ms" => MILLISECOND,
+        "s" | "" => SECOND,
+        "m" => 60 * SECOND,
+        "h" => 3600 * SECOND,
+        _ => return Err("a span is a number with ms, s, m or h, such as 10s".into()),
+    };
+    let number =
+        f64::from_str(&text[..digits]).map_err(|_| "a span begins with a number, such as 10s".to_owned())?;
+    let nanos = number * unit as f64;
+    if nanos <= (24 * 3600 * SECOND) as f64 {
+        Ok(nanos as Nanos)
+    } else {
+        Err("a span is at most 24h".into())
+    }
+}
+
+/// A rate per second above 0: `2500`, `0.5`, `20k`, `1.5M`.
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
+    let (number, factor) = match text.strip_suffix('k') {
+        Some(number) => (number, 1e3),
+        None => text.strip_suffix('M').map_or((text, 1.0), |number| (number, 1e6)),
+    };
+    match f64::from_str(number).map(|number| number * factor) {
+        Ok(rate) if rate > 0.0 && rate <= 1e8 => Ok(rate),
+        _ => Err("a rate is a number above 0 and up to 100M per second, such as 500 or 20k".into()),
+    }
+}
+
+/// The address of a broker: `tcp://HOST[:PORT]` or `tls://HOST[:PORT]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct BrokerUrl {
+    pub(crate) tls: bool,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl FromStr for BrokerUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<BrokerUrl, String> {
+        let (tls, rest) = match text.split_once("://") {
+            Some(("tcp" | "mqtt", rest)) => (false, rest),
+            Some(("tls" | "mqtts" | "ssl", rest)) => (true, rest),
+            Some((scheme, _)) => return Err(format!("{scheme}:// is unknown: use tcp:// or tls://")),
+            None => (false, text),
+        };
+        let standard_port = if tls { 8883 } else { 1883 };
+        let bare_v6 = rest.starts_with('[') && rest.ends_with(']');
+        let (host, port) = match rest.rsplit_once(':') {
+            Some((host, port)) if !bare_v6 => (host, port.parse().map_err(|_| format!("{port} is no port"))?),
+            _ => (rest, standard_port),
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        if host.is_empty() { Err("a host is missing".into()) } else { Ok(BrokerUrl { tls, host, port }) }
+    }
+}
+
+impl BrokerUrl {
+    /// The first address of the host.
+    ///
+    /// # Errors
+    /// The name means nothing.
+    pub(crate) fn resolve(&self) -> Result<SocketAddr, String> {
+        let unknown = |why: &dyn std::fmt::Display| format!("{}: {why}", self.host);
+        let mut addresses = (&*self.host, self.port).to_socket_addrs().map_err(|error| unknown(&error))?;
+        addresses.next().ok_or_else(|| unknown(&"no address"))
+    }
+}
+
+/// IPv4 addresses to connect from: one, or those of a network such as `127.1.0.0/16`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Source {
+    first: u32,
+    count: u32,
+}
+
+impl FromStr for Source {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Source, String> {
+        let wrong = || "an IPv4 address or a network such as 127.1.0.0/16 is wanted".to_owned();
+        let (address, bits) = text.split_once('/').unwrap_or((text, "32"));
+        let address = u32::from(Ipv4Addr::from_str(address).map_err(|_| wrong())?);
+        let bits: u32 = bits.parse().ok().filter(|bits| (1..=32).contains(bits)).ok_or_else(wrong)?;
+        if bits >= 31 {
+            return Ok(Source { first: address, count: 1 << (32 - bits) });
+        }
+        // The first address names the network, the last one is its broadcast.
+        let size = 1 << (32 - bits);
+        Ok(Source { first: (address & !(size - 1)) + 1, count: size - 2 })
+    }
+}
+
+impl Source {
+    /// How many addresses there are.
+    pub(crate) fn count(self) -> u32 {
+        self.count
+    }
+
+    /// Address `number`, below the count; port 0 leaves the port to the kernel.
+    pub(crate) fn address(self, number: u32) -> SocketAddr {
+        SocketAddr::new(IpAddr::V4(Ipv4Addr::from(self.first + number)), 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_have_units() {
+        assert_eq!(span("250ms"), Ok(250 * MILLISECOND));
+        assert_eq!(span("10"), Ok(10 * SECOND));
+        assert_eq!(span("1.5s"), Ok(1_500 * MILLISECOND));
+        assert_eq!(span("2m"), Ok(120 * SECOND));
+        for wrong in ["", "s", "-1s", "10d", "25h", "1e9s", "1.2.3s"] {
+            assert!(span(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn rates_are_above_zero() {
+        assert_eq!(rate("0.5"), Ok(0.5));
+        assert_eq!(rate("20k"), Ok(20_000.0));
+        assert_eq!(rate("1.5M"), Ok(1_500_000.0));
+        for wrong in ["0", "-3", "x", "", "NaN", "inf", "101M"] {
+            assert!(rate(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn urls_have_schemes_and_standard_ports() {
+        let url = |tls, host: &str, port| Ok(BrokerUrl { tls, host: host.into(), port });
+        assert_eq!("tcp://a:1".parse(), url(false, "a", 1));
+        assert_eq!("tls://a".parse(), url(true, "a", 8883));
+        assert_eq!("127.0.0.1".parse(), url(false, "127.0.0.1", 1883));
+        assert_eq!("tcp://[::1]:5".parse(), url(false, "::1", 5));
+        assert_eq!("tls://[::1]".parse(), url(true, "::1", 8883));
+        for wrong in ["http://a", "tcp://", "tcp://a:x", "tcp://a:70000"] {
+            assert!(wrong.parse::<BrokerUrl>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_network_gives_its_host_addresses() {
+        let source: Source = "127.1.0.0/16".parse().unwrap();
+        assert_eq!(source.count(), 65_534);
+        assert_eq!(source.address(0).to_string(), "127.1.0.1:0");
+        assert_eq!(source.address(65_533).to_string(), "127.1.255.254:0");
+        let one: Source = "10.0.0.7".parse().unwrap();
+        assert_eq!((one.count(), one.address(0).to_string()), (1, "10.0.0.7:0".into()));
+        for wrong in ["127.0.0.0/33", "127.0.0.0/0", "::1", "x"] {
+            assert!(wrong.parse::<Source>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Publishes under way: packet identifiers, their handshakes and the window.
+//!
+//! Owns which identifier waits for what, and since when. Must never know topics or payloads.
+
+use std::collections::VecDeque;
+
+use ringmq_protocol::{PacketId, PacketType, Qos};
+
+use crate::clock::Nanos;
+
+/// While fewer identifiers than this are free, a new one is preferred.
+const REST: usize = 32;
+
+/// What an identifier waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Awaits {
+    Nothing,
+    Puback,
+    Pubrec,
+    Pubcomp,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    awaits: Awaits,
+    intended: Nanos,
+}
+
+/// What an acknowledgement brought about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    /// The publish is done; it was meant to leave then.
+    Done(Nanos),
+    /// PUBREL is to be sent.
+    Release,
+}
+
+/// The publishes of one client that are not acknowledged.
+#[derive(Debug)]
+pub(crate) struct Outflow {
+    /// By identifier, less 1. Grows with what is under way, up to the window.
+    slots: Vec<Slot>,
+    /// Identifiers in the order of their release: one comes back as late as possible, so that a wrong second
+    /// acknowledgement hits an identifier that waits for nothing.
+    free: VecDeque<PacketId>,
+    window: u16,
+    pub(super) count: u16,
+}
+
+impl Outflow {
+    /// Nothing under way; at most `window` publishes at a time.
+    pub(crate) fn new(window: u16) -> Outflow {
+        Outflow { slots: Vec::new(), free: VecDeque::new(), window, count: 0 }
+    }
+
+    /// Lowers the window to what the broker takes [MQTT-3.3.4-7].
+    pub(crate) fn narrow(&mut self, receive_maximum: u16) {
+        self.window = self.window.min(receive_maximum);
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.count < self.window
+    }
+
+    /// An identifier for a publish at QoS 1 or 2.
+    ///
+    /// # Panics
+    /// If there is no room.
+    pub(crate) fn begin(&mut self, qos: Qos, intended: Nanos) -> PacketId {
+        assert!(self.has_room(), "the caller has asked for room");
+        let awaits = if qos == Qos::ExactlyOnce { Awaits::Pubrec } else { Awaits::Puback };
+        let slot = Slot { awaits, intended };
+        self.count += 1;
+        if self.free.len() < REST && self.slots.len() < usize::from(self.window) {
+            self.slots.push(slot);
+            return PacketId::new(self.slots.len() as u16).expect("a length after a push is not 0");
+        }
+        let id = self.free.pop_front().expect("below the window, an identifier is free");
+        self.slots[usize::from(id.get()) - 1] = slot;
+        id
+    }
+
+    /// Notes a PUBACK, PUBREC or PUBCOMP; `None` if the identifier does not wait for it.
+    pub(crate) fn acknowledge(&mut self, kind: PacketType, id: PacketId) -> Option<Step> {
+        let slot = self.slots.get_mut(usize::from(id.get()) - 1)?;
+        match (slot.awaits, kind) {
+            (Awaits::Puback, PacketType::Puback) | (Awaits::Pubcomp, PacketType::Pubcomp) => {
+                Some(self.end(id))
+            }
+            (Awaits::Pubrec, PacketType::Pubrec) => {
+                slot.awaits = Awaits::Pubcomp;
+                Some(Step::Release)
+            }
+            _ => None,
+        }
+    }
+
+    /// Notes a PUBREC that refuses the message: its identifier is free without PUBREL [MQTT-4.3.3-4].
+    pub(crate) fn refuse(&mut self, id: PacketId) -> Option<Step> {
+        let slot = self.slots.get(usize::from(id.get()) - 1)?;
+        (slot.awaits == Awaits::Pubrec).then(|| self.end(id))
+    }
+
+    fn end(&mut self, id: PacketId) -> Step {
+        let slot = &mut self.slots[usize::from(id.get()) - 1];
+        slot.awaits = Awaits::Nothing;
+        let intended = slot.intended;
+        self.free.push_back(id);
+        self.count -= 1;
+        Step::Done(intended)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u16) -> PacketId {
+        PacketId::new(number).unwrap()
+    }
+
+    #[test]
+    fn the_window_bounds_what_is_under_way_and_identifiers_come_back() {
+        let mut outflow = Outflow::new(2);
+        assert_eq!(outflow.begin(Qos::AtLeastOnce, 10), id(1));
+        assert_eq!(outflow.begin(Qos::AtLeastOnce, 20), id(2));
+        assert!(!outflow.has_room());
+        assert_eq!(outflow.acknowledge(PacketType::Puback, id(2)), Some(Step::Done(20)));
+        assert_eq!(outflow.begin(Qos::AtLeastOnce, 30), id(2));
+        assert_eq!(outflow.acknowledge(PacketType::Puback, id(1)), Some(Step::Done(10)));
+        assert_eq!(outflow.count, 1);
+    }
+
+    #[test]
+    fn qos_2_takes_three_answers_in_their_order() {
+        let mut outflow = Outflow::new(10);
+        let it = outflow.begin(Qos::ExactlyOnce, 5);
+        assert_eq!(outflow.acknowledge(PacketType::Pubcomp, it), None);
+        assert_eq!(outflow.acknowledge(PacketType::Puback, it), None);
+        assert_eq!(outflow.acknowledge(PacketType::Pubrec, it), Some(Step::Release));
+        assert_eq!(outflow.acknowledge(PacketType::Pubrec, it), None);
+        assert_eq!(outflow.acknowledge(PacketType::Pubcomp, it), Some(Step::Done(5)));
+        let refused = outflow.begin(Qos::ExactlyOnce, 6);
+        assert_eq!(outflow.refuse(refused), Some(Step::Done(6)));
+        assert_eq!(outflow.count, 0);
+    }
+
+    #[test]
+    fn a_second_acknowledgement_is_noticed() {
+        let mut outflow = Outflow::new(3);
+        let first = outflow.begin(Qos::AtLeastOnce, 1);
+        assert!(outflow.acknowledge(PacketType::Puback, first).is_some());
+        outflow.begin(Qos::AtLeastOnce, 2);
+        assert_eq!(outflow.acknowledge(PacketType::Puback, first), None);
+        assert_eq!(outflow.acknowledge(PacketType::Puback, id(9)), None);
+    }
+
+    #[test]
+    fn the_broker_may_narrow_the_window() {
+        let mut outflow = Outflow::new(100);
+        outflow.narrow(1);
+        outflow.begin(Qos::AtLeastOnce, 1);
+        assert!(!outflow.has_room());
+    }
+}

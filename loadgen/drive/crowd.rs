@@ -1,0 +1,104 @@
+//! The connections of a run: each client with its socket and what lies between them.
+//!
+//! Owns the way from a socket to its client. Must never know what a run does.
+
+use ringmq_ring::SocketId;
+
+use crate::client::Client;
+use crate::clock::Nanos;
+use crate::tls::TlsClient;
+
+/// Where a connection is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Life {
+    /// Not begun.
+    Ahead,
+    /// On its way: TCP, TLS, CONNECT, SUBSCRIBE.
+    Dialling,
+    /// Of use.
+    Ready,
+    /// We have said DISCONNECT.
+    Leaving,
+    /// Ended, failed or about to be closed.
+    Gone,
+}
+
+/// One client and its connection.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) client: Client,
+    pub(crate) tls: Option<Box<TlsClient>>,
+    pub(crate) socket: Option<SocketId>,
+    pub(crate) life: Life,
+    /// The broker takes nothing at the moment.
+    pub(crate) is_stalled: bool,
+    /// When the connection was begun.
+    pub(crate) began: Nanos,
+}
+
+/// All clients.
+#[derive(Debug)]
+pub(crate) struct Crowd {
+    peers: Vec<Peer>,
+    by_socket: Vec<u32>,
+    open: u32,
+}
+
+impl Crowd {
+    pub(crate) fn new(clients: u32) -> Crowd {
+        let peer = |_| Peer {
+            client: Client::new(),
+            tls: None,
+            socket: None,
+            life: Life::Ahead,
+            is_stalled: false,
+            began: 0,
+        };
+        Crowd { peers: (0..clients).map(peer).collect(), by_socket: Vec::new(), open: 0 }
+    }
+
+    pub(crate) fn peer(&self, number: u32) -> &Peer {
+        &self.peers[number as usize]
+    }
+
+    pub(crate) fn peer_mut(&mut self, number: u32) -> &mut Peer {
+        &mut self.peers[number as usize]
+    }
+
+    /// Numbers of all clients.
+    pub(crate) fn numbers(&self) -> std::ops::Range<u32> {
+        0..self.peers.len() as u32
+    }
+
+    /// Sockets that have not been reported closed.
+    pub(crate) fn open(&self) -> u32 {
+        self.open
+    }
+
+    /// Notes that a client has a socket.
+    pub(crate) fn attach(&mut self, number: u32, socket: SocketId) {
+        let index = socket.index() as usize;
+        if self.by_socket.len() <= index {
+            self.by_socket.resize(index + 1, u32::MAX);
+        }
+        self.by_socket[index] = number;
+        self.peers[number as usize].socket = Some(socket);
+        self.open += 1;
+    }
+
+    /// The client of a socket.
+    pub(crate) fn find(&self, socket: SocketId) -> Option<u32> {
+        let number = *self.by_socket.get(socket.index() as usize)?;
+        (self.peers.get(number as usize)?.socket == Some(socket)).then_some(number)
+    }
+
+    /// Notes that a socket is closed. Returns its client.
+    pub(crate) fn detach(&mut self, socket: SocketId) -> Option<u32> {
+        let number = self.find(socket)?;
+        let peer = &mut self.peers[number as usize];
+        peer.socket = None;
+        peer.tls = None;
+        self.open -= 1;
+        Some(number)
+    }
+}

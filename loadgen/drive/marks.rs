@@ -1,0 +1,56 @@
+//! The moments between which rates and costs are measured.
+//!
+//! Owns the samples taken then. Must never know what a run does in between.
+
+use serde::Serialize;
+
+use crate::clock::Nanos;
+use crate::process::{self, Usage};
+
+/// What stood on the counters at one moment.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Mark {
+    pub(crate) at: Nanos,
+    pub(crate) sent: u64,
+    pub(crate) delivered: u64,
+    pub(crate) connections: u64,
+    /// The broker, if it is watched and still there.
+    pub(crate) broker: Option<Usage>,
+    /// The generator.
+    pub(crate) own: Usage,
+}
+
+impl Mark {
+    /// The counters now; the processes are sampled here.
+    pub(crate) fn take(at: Nanos, counters: Counters, broker_pids: &[u32]) -> Mark {
+        let Counters { sent, delivered, connections } = counters;
+        let broker = match broker_pids {
+            [] => None,
+            pids => process::sample(pids).ok(),
+        };
+        Mark { at, sent, delivered, connections, broker, own: process::sample_self() }
+    }
+}
+
+/// What a mark takes over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counters {
+    pub(crate) sent: u64,
+    pub(crate) delivered: u64,
+    pub(crate) connections: u64,
+}
+
+/// The marks of a run, in their order.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Marks {
+    /// Before the first connection.
+    pub(crate) start: Option<Mark>,
+    /// When all connections stood.
+    pub(crate) connected: Option<Mark>,
+    /// When measuring began.
+    pub(crate) open: Option<Mark>,
+    /// When measuring ended.
+    pub(crate) close: Option<Mark>,
+    /// When the connections had been held.
+    pub(crate) held: Option<Mark>,
+}

@@ -1,0 +1,180 @@
+//! What arrived, held against what was sent: new, duplicated, out of order.
+//!
+//! Owns the streams of a run and their counts. Must never know sockets, packets or time.
+
+mod stream;
+
+use serde::Serialize;
+
+use stream::{Arrival, Stream};
+
+/// Who is to receive what, and which order is promised.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Routing {
+    /// Every subscriber receives every message, those of one publisher in their order [MQTT-4.6.0-5].
+    Everyone,
+    /// Every subscriber receives every message, in any order: retained messages of different topics have none.
+    EveryoneUnordered,
+    /// Subscriber n receives the messages of publisher n, in their order.
+    Pairs,
+    /// The subscribers share: each message is for one of them, and each of them receives its part in order.
+    Group,
+}
+
+impl Routing {
+    /// How many subscribers receive one message.
+    pub(crate) fn copies(self, subscribers: u32) -> u32 {
+        match self {
+            Routing::Everyone | Routing::EveryoneUnordered => subscribers,
+            Routing::Pairs | Routing::Group => subscribers.min(1),
+        }
+    }
+
+    fn streams(self, publishers: u32, subscribers: u32) -> u64 {
+        match self {
+            Routing::Everyone | Routing::EveryoneUnordered => u64::from(publishers) * u64::from(subscribers),
+            Routing::Pairs | Routing::Group => publishers.into(),
+        }
+    }
+
+    /// Entries that a ledger needs: what bounds its memory.
+    pub(crate) fn entries(self, publishers: u32, subscribers: u32) -> u64 {
+        match self {
+            Routing::Group => u64::from(publishers) * (u64::from(subscribers) + 1),
+            other => other.streams(publishers, subscribers),
+        }
+    }
+}
+
+/// What was counted.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct Counts {
+    /// Messages that arrived for the first time.
+    pub(crate) delivered: u64,
+    /// Messages that arrived again.
+    pub(crate) duplicated: u64,
+    /// Messages that arrived for the first time, after a later one of the same publisher.
+    pub(crate) out_of_order: u64,
+    /// Messages that are not of this run, or came to a subscriber that they are not for.
+    pub(crate) strays: u64,
+}
+
+/// The streams of one run.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    routing: Routing,
+    publishers: u32,
+    subscribers: u32,
+    streams: Vec<Stream>,
+    /// With a group: one more than the highest number of a publisher that a subscriber has seen.
+    ends: Vec<u32>,
+    counts: Counts,
+}
+
+impl Ledger {
+    pub(crate) fn new(routing: Routing, publishers: u32, subscribers: u32) -> Ledger {
+        let streams = routing.streams(publishers, subscribers) as usize;
+        let ends = if routing == Routing::Group { publishers as usize * subscribers as usize } else { 0 };
+        Ledger {
+            routing,
+            publishers,
+            subscribers,
+            streams: (0..streams).map(|_| Stream::default()).collect(),
+            ends: vec![0; ends],
+            counts: Counts::default(),
+        }
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Notes a message that is not of this run.
+    pub(crate) fn record_stray(&mut self) {
+        self.counts.strays += 1;
+    }
+
+    /// Notes that message `number` of a publisher reached a subscriber. True if it is the first time.
+    pub(crate) fn record(&mut self, publisher: u32, subscriber: u32, number: u32) -> bool {
+        let misled = self.routing == Routing::Pairs && publisher != subscriber;
+        if publisher >= self.publishers || number == u32::MAX || misled {
+            self.counts.strays += 1;
+            return false;
+        }
+        let arrival = match self.routing {
+            Routing::Everyone | Routing::EveryoneUnordered => {
+                let stream = publisher as usize * self.subscribers as usize + subscriber as usize;
+                self.streams[stream].record(number)
+            }
+            Routing::Pairs => self.streams[publisher as usize].record(number),
+            Routing::Group => self.record_of_group(publisher, subscriber, number),
+        };
+        match arrival {
+            Arrival::Duplicate => self.counts.duplicated += 1,
+            Arrival::OutOfOrder if self.routing != Routing::EveryoneUnordered => {
+                self.counts.out_of_order += 1
+            }
+            Arrival::InOrder | Arrival::OutOfOrder => {}
+        }
+        let first = arrival != Arrival::Duplicate;
+        self.counts.delivered += u64::from(first);
+        first
+    }
+
+    /// The group as a whole says what is a duplicate, each member for itself what is in order.
+    fn record_of_group(&mut self, publisher: u32, subscriber: u32, number: u32) -> Arrival {
+        let end = &mut self.ends[publisher as usize * self.subscribers as usize + subscriber as usize];
+        let in_order = number >= *end;
+        *end = (*end).max(number + 1);
+        match self.streams[publisher as usize].record(number) {
+            Arrival::Duplicate => Arrival::Duplicate,
+            _ if in_order => Arrival::InOrder,
+            _ => Arrival::OutOfOrder,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(routing: Routing, arrivals: &[(u32, u32, u32)]) -> Counts {
+        let mut ledger = Ledger::new(routing, 2, 2);
+        for &(publisher, subscriber, number) in arrivals {
+            ledger.record(publisher, subscriber, number);
+        }
+        ledger.counts()
+    }
+
+    #[test]
+    fn each_publisher_and_subscriber_is_a_stream_of_its_own() {
+        let arrivals = [(0, 0, 0), (0, 1, 0), (1, 0, 0), (1, 1, 1), (1, 1, 0), (0, 0, 0)];
+        let expected = Counts { delivered: 5, duplicated: 1, out_of_order: 1, strays: 0 };
+        assert_eq!(counts(Routing::Everyone, &arrivals), expected);
+        assert_eq!(counts(Routing::EveryoneUnordered, &arrivals), Counts { out_of_order: 0, ..expected });
+    }
+
+    #[test]
+    fn a_message_at_the_wrong_pair_is_a_stray() {
+        let expected = Counts { delivered: 2, strays: 2, ..Counts::default() };
+        assert_eq!(counts(Routing::Pairs, &[(0, 0, 0), (1, 1, 0), (0, 1, 1), (7, 7, 0)]), expected);
+    }
+
+    #[test]
+    fn a_group_receives_each_message_once_and_each_member_in_order() {
+        let interleaved = [(0, 0, 1), (0, 1, 0), (0, 1, 2), (0, 0, 4), (0, 1, 3)];
+        let expected = Counts { delivered: 5, ..Counts::default() };
+        assert_eq!(counts(Routing::Group, &interleaved), expected);
+        let wrong = [(0, 0, 0), (0, 1, 0), (0, 0, 2), (0, 0, 1)];
+        let expected = Counts { delivered: 3, duplicated: 1, out_of_order: 1, strays: 0 };
+        assert_eq!(counts(Routing::Group, &wrong), expected);
+    }
+
+    #[test]
+    fn copies_follow_the_routing() {
+        assert_eq!(Routing::Everyone.copies(5), 5);
+        assert_eq!(Routing::Pairs.copies(5), 1);
+        assert_eq!(Routing::Group.copies(5), 1);
+        assert_eq!(Routing::Group.copies(0), 0);
+    }
+}

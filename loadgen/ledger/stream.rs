@@ -1,0 +1,174 @@
+//! The sequence numbers that arrived on one stream: what is new, what is late, what came before.
+//!
+//! Owns the numbers seen. Must never know who sent or received them. Undisturbed, a stream is a counter: it owns heap memory
+//! only while a number is missing.
+
+use std::collections::VecDeque;
+
+/// How far behind the newest number a missing one is remembered: 1,048,576 messages. What comes later than that is taken
+/// for a duplicate.
+const HORIZON: u32 = 1 << 20;
+
+const WORD_BITS: u32 = u64::BITS;
+
+/// What a number that arrived turned out to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Arrival {
+    /// New and above all before it.
+    InOrder,
+    /// New, but a higher one came before it.
+    OutOfOrder,
+    /// Seen before.
+    Duplicate,
+}
+
+/// The numbers seen on one stream.
+#[derive(Debug, Default)]
+pub(crate) struct Stream {
+    /// Everything below has been seen, or is beyond the horizon.
+    base: u32,
+    /// One more than the highest number seen.
+    end: u32,
+    /// What has been seen from `base` on, one bit each; absent while nothing is missing.
+    seen: Option<Box<VecDeque<u64>>>,
+}
+
+impl Stream {
+    /// Notes a number.
+    pub(crate) fn record(&mut self, number: u32) -> Arrival {
+        if number == self.base && self.seen.is_none() {
+            self.base += 1;
+            self.end = self.base;
+            return Arrival::InOrder;
+        }
+        if number < self.base || !self.set(number) {
+            return Arrival::Duplicate;
+        }
+        let arrival = if number >= self.end { Arrival::InOrder } else { Arrival::OutOfOrder };
+        self.end = self.end.max(number + 1);
+        self.settle();
+        arrival
+    }
+
+    /// Marks a number from `base` on as seen; false if it was.
+    fn set(&mut self, number: u32) -> bool {
+        let first = self.first_of_window();
+        let seen = self.seen.get_or_insert_default();
+        let (word, bit) = (((number - first) / WORD_BITS) as usize, 1 << (number % WORD_BITS));
+        if seen.len() <= word {
+            seen.resize(word + 1, 0);
+        }
+        let newly = seen[word] & bit == 0;
+        seen[word] |= bit;
+        newly
+    }
+
+    /// The number that the first bit of the window stands for.
+    fn first_of_window(&self) -> u32 {
+        self.base - self.base % WORD_BITS
+    }
+
+    /// Moves `base` over all that has been seen and all that is beyond the horizon, and drops the window once nothing is
+    /// missing any more.
+    fn settle(&mut self) {
+        let first = self.first_of_window();
+        let Some(seen) = &mut self.seen else { return };
+        self.base = self.base.max(self.end.saturating_sub(HORIZON));
+        while self.base < self.end {
+            let (word, bit) = ((self.base - first) / WORD_BITS, self.base % WORD_BITS);
+            let ones = (seen[word as usize] >> bit).trailing_ones();
+            self.base += ones;
+            if ones < WORD_BITS - bit {
+                break;
+            }
+        }
+        if self.base >= self.end {
+            self.base = self.end;
+            self.seen = None;
+        } else {
+            let passed = (self.base - first) / WORD_BITS;
+            seen.drain(..passed as usize);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Arrival::{Duplicate, InOrder, OutOfOrder};
+    use super::*;
+
+    fn check(numbers: &[u32], expected: &[Arrival]) {
+        let mut stream = Stream::default();
+        let arrivals: Vec<_> = numbers.iter().map(|&number| stream.record(number)).collect();
+        assert_eq!(arrivals, expected, "{numbers:?}");
+    }
+
+    #[test]
+    fn numbers_in_their_order_need_no_memory() {
+        let mut stream = Stream::default();
+        for number in 0..1000 {
+            assert_eq!(stream.record(number), InOrder);
+            assert!(stream.seen.is_none());
+        }
+        assert_eq!(size_of::<Stream>(), 16);
+    }
+
+    #[test]
+    fn what_came_before_is_a_duplicate() {
+        check(&[0, 0, 1, 2, 1], &[InOrder, Duplicate, InOrder, InOrder, Duplicate]);
+        check(&[3, 3, 4, 3], &[InOrder, Duplicate, InOrder, Duplicate]);
+    }
+
+    #[test]
+    fn what_comes_after_a_higher_number_is_out_of_order() {
+        check(&[1, 0, 2], &[InOrder, OutOfOrder, InOrder]);
+        check(
+            &[0, 5, 3, 3, 5, 1, 4, 2, 6],
+            &[
+                InOrder, InOrder, OutOfOrder, Duplicate, Duplicate, OutOfOrder, OutOfOrder, OutOfOrder,
+                InOrder,
+            ],
+        );
+    }
+
+    #[test]
+    fn a_filled_gap_gives_the_memory_back() {
+        let mut stream = Stream::default();
+        for number in (1..300).chain([0]) {
+            stream.record(number);
+        }
+        assert!(stream.seen.is_none());
+        assert_eq!(stream.base, 300);
+    }
+
+    #[test]
+    fn any_permutation_with_repeats_is_told_exactly() {
+        let mut stream = Stream::default();
+        let mut state = 1u64;
+        let mut known = vec![false; 5000];
+        let mut highest = None;
+        for _ in 0..20_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let number = (state >> 40) as usize % known.len();
+            let expected = match known[number] {
+                true => Duplicate,
+                false if highest.is_none_or(|highest| number > highest) => InOrder,
+                false => OutOfOrder,
+            };
+            known[number] = true;
+            highest = highest.max(Some(number));
+            assert_eq!(stream.record(number as u32), expected);
+        }
+    }
+
+    #[test]
+    fn memory_stays_bounded_when_a_number_never_comes() {
+        let mut stream = Stream::default();
+        for number in 1..3 * HORIZON {
+            assert_eq!(stream.record(number), InOrder);
+        }
+        let words = stream.seen.as_ref().map_or(0, |seen| seen.len() as u32);
+        assert!(words <= HORIZON / WORD_BITS + 1, "{words}");
+        assert_eq!(stream.record(0), Duplicate);
+    }
+}

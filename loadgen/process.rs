@@ -1,0 +1,123 @@
+//! What processes use: CPU time, memory, threads, context switches, as procfs tells.
+//!
+//! Owns the parsing. Must never know whether the process is a broker or this one.
+
+use std::fs;
+
+use serde::Serialize;
+
+/// Ticks per second of the CPU times in procfs: USER_HZ, which is 100 on every architecture that Linux runs servers on.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// What one or several processes have used up to a moment.
+#[derive(Clone, Copy, Default, PartialEq, Debug, Serialize)]
+pub(crate) struct Usage {
+    /// Seconds of CPU time in user mode, all threads.
+    pub(crate) user_s: f64,
+    /// Seconds of CPU time in the kernel.
+    pub(crate) system_s: f64,
+    /// Resident bytes at this moment.
+    pub(crate) rss_bytes: u64,
+    /// Threads at this moment.
+    pub(crate) threads: u64,
+    /// Times a thread gave the CPU up by itself; of the threads that live.
+    pub(crate) voluntary_switches: u64,
+    /// Times a thread was made to give the CPU up; of the threads that live.
+    pub(crate) involuntary_switches: u64,
+}
+
+impl Usage {
+    /// Seconds of CPU time.
+    pub(crate) fn cpu_s(&self) -> f64 {
+        self.user_s + self.system_s
+    }
+
+    fn add(&mut self, other: &Usage) {
+        self.user_s += other.user_s;
+        self.system_s += other.system_s;
+        self.rss_bytes += other.rss_bytes;
+        self.threads += other.threads;
+        self.voluntary_switches += other.voluntary_switches;
+        self.involuntary_switches += other.involuntary_switches;
+    }
+}
+
+/// Samples processes and adds them up.
+///
+/// # Errors
+/// Which process does not exist or may not be looked at.
+pub(crate) fn sample(pids: &[u32]) -> Result<Usage, String> {
+    let mut total = Usage::default();
+    for pid in pids {
+        total.add(&sample_one(&pid.to_string()).map_err(|error| format!("process {pid}: {error}"))?);
+    }
+    Ok(total)
+}
+
+/// Samples this process.
+pub(crate) fn sample_self() -> Usage {
+    sample_one("self").unwrap_or_default()
+}
+
+fn sample_one(name: &str) -> Result<Usage, String> {
+    let read =
+        |file: &str| fs::read_to_string(format!("/proc/{name}/{file}")).map_err(|error| error.to_string());
+    let (user_s, system_s) = parse_stat(&read("stat")?).ok_or("/proc/PID/stat is not understood")?;
+    let status = read("status")?;
+    let mut usage = Usage {
+        user_s,
+        system_s,
+        rss_bytes: 1024 * number_of(&status, "VmRSS:"),
+        threads: number_of(&status, "Threads:"),
+        ..Usage::default()
+    };
+    // A thread may end while they are counted.
+    for task in fs::read_dir(format!("/proc/{name}/task")).into_iter().flatten().flatten() {
+        let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
+        usage.voluntary_switches += number_of(&status, "voluntary_ctxt_switches:");
+        usage.involuntary_switches += number_of(&status, "nonvoluntary_ctxt_switches:");
+    }
+    Ok(usage)
+}
+
+/// User and system time in seconds: fields 14 and 15 of proc_pid_stat(5). The name in field 2 may hold anything.
+fn parse_stat(stat: &str) -> Option<(f64, f64)> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace().skip(11).map(|field| field.parse::<f64>().ok());
+    Some((fields.next()?? / TICKS_PER_SECOND, fields.next()?? / TICKS_PER_SECOND))
+}
+
+/// The number behind a name at the start of a line; 0 if there is none.
+fn number_of(status: &str, name: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_found_behind_any_name() {
+        let stat = "12 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0 3";
+        assert_eq!(parse_stat(stat), Some((2.5, 0.5)));
+        assert_eq!(parse_stat("12 (x) S 1"), None);
+    }
+
+    #[test]
+    fn numbers_are_found_by_the_whole_name() {
+        let status =
+            "VmHWM:\t 99 kB\nVmRSS:\t 12 kB\nvoluntary_ctxt_switches:\t7\nnonvoluntary_ctxt_switches:\t8\n";
+        assert_eq!(number_of(status, "VmRSS:"), 12);
+        assert_eq!(number_of(status, "voluntary_ctxt_switches:"), 7);
+        assert_eq!(number_of(status, "nonvoluntary_ctxt_switches:"), 8);
+        assert_eq!(number_of(status, "Absent:"), 0);
+    }
+
+    #[test]
+    fn this_process_can_be_sampled_and_a_missing_one_cannot() {
+        let own = sample_self();
+        assert!(own.rss_bytes > 0 && own.threads > 0);
+        assert!(sample(&[u32::MAX]).is_err_and(|error| error.starts_with("process 4294967295: ")));
+    }
+}

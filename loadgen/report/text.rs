@@ -1,0 +1,178 @@
+//! The report for a reader at a terminal.
+//!
+//! Owns the layout. Must never compute what JSON does not have.
+
+use std::fmt::{self, Write};
+
+use crate::latency::Summary;
+
+use super::costs::{BrokerCosts, GeneratorCosts, Span};
+use super::{Connections, Flowed, Report};
+
+/// Writes all of it.
+pub(super) fn write_report(report: &Report, out: &mut String) -> fmt::Result {
+    write_head(report, out)?;
+    write_connections(&report.connections, out)?;
+    if let Some(traffic) = &report.traffic {
+        write_traffic(traffic, out)?;
+    }
+    if let Some(broker) = &report.broker {
+        write_broker(broker, out)?;
+    }
+    write_generator(&report.generator, out)?;
+    write_verdict(report, out)
+}
+
+fn write_head(report: &Report, out: &mut String) -> fmt::Result {
+    let plan = &report.plan;
+    let scheme = if plan.tls { "tls" } else { "tcp" };
+    write!(out, "{} to {scheme}://{}, MQTT level {}", plan.workload, plan.broker, plan.mqtt)?;
+    let Some(traffic) = &plan.traffic else {
+        return writeln!(out, ", {} connections, {}", plan.connections, report.engine);
+    };
+    write!(out, ", {} publishers, {} subscribers", plan.publishers, plan.subscribers)?;
+    write!(out, ", QoS {}/{}", traffic.publish_qos, traffic.subscribe_qos)?;
+    write!(out, ", {} B", traffic.payload_bytes)?;
+    match (traffic.rate_per_s, traffic.window) {
+        (Some(rate), _) => write!(out, ", open loop at {rate}/s")?,
+        (None, Some(window)) => write!(out, ", closed loop with window {window}")?,
+        (None, None) => {}
+    }
+    writeln!(out, ", {}", report.engine)
+}
+
+fn write_connections(connections: &Connections, out: &mut String) -> fmt::Result {
+    let Connections { asked, ready, faults, seconds, per_s, time, .. } = connections;
+    writeln!(
+        out,
+        "connections   {ready} of {asked} ready in {seconds:.2} s ({per_s:.0}/s), {faults} failed or ended"
+    )?;
+    for (text, count) in &connections.fault_texts {
+        writeln!(out, "              {count} x {text}")?;
+    }
+    write_distribution("connecting", time, out)
+}
+
+fn write_traffic(traffic: &Flowed, out: &mut String) -> fmt::Result {
+    let Flowed { sent, expected, delivered, lost, duplicated, out_of_order, .. } = traffic;
+    writeln!(out, "messages      {sent} sent, {delivered} of {expected} delivered")?;
+    writeln!(out, "              {lost} lost, {duplicated} duplicated, {out_of_order} out of order")?;
+    writeln!(
+        out,
+        "rate          {:.0}/s sent, {:.0}/s delivered over {:.2} s",
+        traffic.sent_per_s, traffic.delivered_per_s, traffic.measured_s
+    )?;
+    write_distribution("latency", &traffic.latency, out)?;
+    write_distribution("service", &traffic.service, out)?;
+    write_distribution("ack", &traffic.acknowledgement, out)?;
+    write_distribution("own lag", &traffic.lag, out)
+}
+
+fn write_broker(broker: &BrokerCosts, out: &mut String) -> fmt::Result {
+    for (name, span) in
+        [("connecting", &broker.connecting), ("measured", &broker.measured), ("held", &broker.held)]
+    {
+        if let Some(span) = span {
+            writeln!(out, "broker CPU    {}, {name}", Cpu(span))?;
+        }
+    }
+    for (figure, what) in [
+        (broker.cpu_us_per_connection, "per connection made"),
+        (broker.cpu_us_per_sent, "per message sent"),
+        (broker.cpu_us_per_delivered, "per message delivered"),
+    ] {
+        if let Some(figure) = figure {
+            writeln!(out, "              {figure:.3} us {what}")?;
+        }
+    }
+    let mib = |bytes: u64| bytes as f64 / (1 << 20) as f64;
+    let (start, end) = (mib(broker.rss_start_bytes), mib(broker.rss_end_bytes));
+    write!(out, "broker RSS    {start:.1} MiB before, {end:.1} MiB at the end")?;
+    match broker.bytes_per_connection {
+        Some(bytes) => writeln!(out, ", {bytes:.0} bytes per connection"),
+        None => writeln!(out),
+    }
+}
+
+fn write_generator(generator: &GeneratorCosts, out: &mut String) -> fmt::Result {
+    if let Some(span) = &generator.measured {
+        write!(out, "generator     {}", Cpu(span))?;
+    }
+    if let Some(figure) = generator.cpu_us_per_message {
+        write!(out, ", {figure:.3} us per message sent or received")?;
+    }
+    let mib = generator.rss_bytes as f64 / (1 << 20) as f64;
+    write!(out, ", RSS {mib:.1} MiB")?;
+    match generator.bytes_per_connection {
+        Some(bytes) => writeln!(out, ", {bytes:.0} bytes per connection"),
+        None => writeln!(out),
+    }
+}
+
+fn write_verdict(report: &Report, out: &mut String) -> fmt::Result {
+    let verdict = &report.verdict;
+    for note in &verdict.notes {
+        writeln!(out, "note          {note}")?;
+    }
+    for failure in &verdict.failures {
+        writeln!(out, "FAILED        {failure}")?;
+    }
+    for reason in &verdict.invalid {
+        writeln!(out, "INVALID       {reason}")?;
+    }
+    match verdict.is_valid && verdict.is_passed {
+        true => writeln!(out, "ok            every check passed"),
+        false => Ok(()),
+    }
+}
+
+fn write_distribution(name: &str, summary: &Summary, out: &mut String) -> fmt::Result {
+    let Summary { count, p50_us, p90_us, p99_us, p999_us, p9999_us, max_us, .. } = *summary;
+    if count == 0 {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "{name:<13} p50 {}  p90 {}  p99 {}  p99.9 {}  p99.99 {}  max {}",
+        Micros(p50_us),
+        Micros(p90_us),
+        Micros(p99_us),
+        Micros(p999_us),
+        Micros(p9999_us),
+        Micros(max_us)
+    )
+}
+
+/// A duration in a unit that suits it.
+struct Micros(f64);
+
+impl fmt::Display for Micros {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            us if us < 1e3 => write!(out, "{us:.1} us"),
+            us if us < 1e6 => write!(out, "{:.2} ms", us / 1e3),
+            us => write!(out, "{:.2} s", us / 1e6),
+        }
+    }
+}
+
+/// CPU use in words.
+struct Cpu<'a>(&'a Span);
+
+impl fmt::Display for Cpu<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Span { seconds, user_s, system_s, cores, .. } = self.0;
+        write!(out, "{cores:.2} cores over {seconds:.2} s (user {user_s:.2} s, system {system_s:.2} s)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_the_unit_that_suits_them() {
+        let shown = [0.5, 999.94, 1000.0, 1_234_567.0].map(|us| Micros(us).to_string());
+        assert_eq!(shown, ["0.5 us", "999.9 us", "1.00 ms", "1.23 s"]);
+    }
+}

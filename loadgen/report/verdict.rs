@@ -1,0 +1,133 @@
+//! Whether the broker kept its promises, and whether the run can tell.
+//!
+//! Owns the rules and their words. Must never change a figure.
+
+use ringmq_protocol::Qos;
+use serde::Serialize;
+
+use crate::clock::{MILLISECOND, Nanos, seconds};
+use crate::drive::{Broken, Outcome};
+use crate::plan::Plan;
+
+use super::Flowed;
+use super::costs::GeneratorCosts;
+
+/// Share of the messages that may be looked at too late.
+const LAG_SHARE_MAX: f64 = 0.01;
+
+/// Share of one CPU above which the one thread of the generator is taken for the bottleneck.
+const OWN_CORES_MAX: f64 = 0.95;
+
+/// The shortest span over which CPU use is judged: it is counted in steps of 10 ms.
+const JUDGED_SPAN_MIN_S: f64 = 0.5;
+
+/// A pause that makes a run invalid.
+const PAUSE_MAX: Nanos = 500 * MILLISECOND;
+
+/// What a run is worth.
+#[derive(Debug, Serialize)]
+pub(crate) struct Verdict {
+    /// The generator was not the bottleneck, and the run came to its end.
+    pub(crate) is_valid: bool,
+    /// Every check of the broker passed.
+    pub(crate) is_passed: bool,
+    /// Why the run is not valid.
+    pub(crate) invalid: Vec<String>,
+    /// Which checks failed.
+    pub(crate) failures: Vec<String>,
+    /// What else a reader should know.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Verdict {
+    pub(super) fn new(
+        plan: &Plan,
+        outcome: &Outcome,
+        traffic: Option<&Flowed>,
+        generator: &GeneratorCosts,
+    ) -> Verdict {
+        let (mut failures, mut notes) = (Vec::new(), Vec::new());
+        let mut invalid = judge_generator(outcome, generator);
+        if let Some(traffic) = traffic {
+            judge_traffic(plan, traffic, &mut failures, &mut notes);
+            invalid.extend(judge_schedule(plan, outcome, traffic));
+        }
+        if outcome.tally.faults > 0 && !matches!(outcome.broken, Some(Broken::Connection(_))) {
+            failures.push(format!("{} connections failed or ended", outcome.tally.faults));
+        }
+        match &outcome.broken {
+            Some(Broken::Connection(why)) => failures.push(format!("the run was broken off: {why}")),
+            Some(Broken::Interrupted) => invalid.push("the run was interrupted".into()),
+            None => {}
+        }
+        Verdict { is_valid: invalid.is_empty(), is_passed: failures.is_empty(), invalid, failures, notes }
+    }
+
+    pub(super) fn exit_code(&self) -> u8 {
+        match (self.is_passed, self.is_valid) {
+            (false, _) => 1,
+            (true, false) => 3,
+            (true, true) => 0,
+        }
+    }
+}
+
+/// What the generator is to blame for, whatever the workload.
+fn judge_generator(outcome: &Outcome, generator: &GeneratorCosts) -> Vec<String> {
+    let mut invalid = Vec::new();
+    if let Some(measured) = generator.measured
+        && measured.seconds >= JUDGED_SPAN_MIN_S
+        && measured.cores > OWN_CORES_MAX
+    {
+        invalid.push(format!(
+            "the generator used {:.0} % of the one CPU it can use: it was the bottleneck",
+            measured.cores * 100.0
+        ));
+    }
+    if outcome.longest_pause > PAUSE_MAX {
+        invalid.push(format!("the generator stood still for {:.2} s", seconds(outcome.longest_pause)));
+    }
+    invalid
+}
+
+/// Whether the load was the one asked for.
+fn judge_schedule(plan: &Plan, outcome: &Outcome, traffic: &Flowed) -> Vec<String> {
+    let mut invalid = Vec::new();
+    if outcome.lag_share > LAG_SHARE_MAX {
+        invalid.push(format!(
+            "the generator missed its schedule: {:.1} % of the messages were looked at more than {:.0} ms late",
+            outcome.lag_share * 100.0,
+            seconds(plan.lag_max) * 1000.0
+        ));
+    }
+    if traffic.due > traffic.sent && outcome.broken.is_none() {
+        invalid.push(format!(
+            "{} messages that were due never left, because sockets or windows had no room: the rate asked for was not reached",
+            traffic.due - traffic.sent
+        ));
+    }
+    invalid
+}
+
+/// Whether the broker did with the messages what MQTT promises.
+fn judge_traffic(plan: &Plan, traffic: &Flowed, failures: &mut Vec<String>, notes: &mut Vec<String>) {
+    let qos = plan.traffic.delivered_qos();
+    let bits = qos.bits();
+    if traffic.lost > 0 {
+        let list = if qos == Qos::AtMostOnce { &mut *notes } else { &mut *failures };
+        list.push(format!("{} messages lost at QoS {bits}", traffic.lost));
+    }
+    if traffic.duplicated > 0 {
+        let list = if qos == Qos::AtLeastOnce { &mut *notes } else { &mut *failures };
+        list.push(format!("{} messages duplicated at QoS {bits}", traffic.duplicated));
+    }
+    for (count, what) in [
+        (traffic.out_of_order, "messages out of order"),
+        (traffic.strays, "messages that were for someone else"),
+        (traffic.rejected, "publishes refused"),
+    ] {
+        if count > 0 {
+            failures.push(format!("{count} {what}"));
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! From a plan to an exit code: the network, signals, the run, the report.
+//!
+//! Owns start-up and the last words. Must never know what a workload is.
+
+use std::fs;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ringmq_ring::{Engine, Network, Options, Remote};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::drive::Bench;
+use crate::plan::Plan;
+use crate::process;
+use crate::report::Report;
+
+/// Descriptors that are no connections: ring, files, standard streams.
+const OTHER_DESCRIPTORS: u64 = 64;
+
+/// Runs a plan and prints its report. Returns the exit code.
+///
+/// # Errors
+/// What keeps the run from starting, and a report that could not be written.
+pub(crate) fn run_plan(plan: Plan) -> Result<u8, String> {
+    check_host(&plan)?;
+    let mut net = open_network(&plan)?;
+    let interrupted = Arc::new(AtomicBool::new(false));
+    watch_signals(Arc::clone(&interrupted), net.remote()).map_err(|error| format!("signals: {error}"))?;
+    let engine = net.engine();
+    let mut bench = Bench::new(plan, interrupted);
+    ringmq_ring::run(&mut net, &mut bench).map_err(|error| format!("the network failed: {error}"))?;
+    let (plan, outcome) = bench.into_outcome();
+    let report = Report::new(&plan, &outcome, engine);
+    let json = report.to_json();
+    match plan.output.json {
+        true => println!("{json}"),
+        false => print!("{}", report.to_text()),
+    }
+    if let Some(file) = &plan.output.report {
+        fs::write(file, json + "\n").map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    Ok(report.exit_code())
+}
+
+/// Checks what this host must allow.
+fn check_host(plan: &Plan) -> Result<(), String> {
+    process::sample(&plan.broker_pids).map_err(|error| format!("--broker-pid: {error}"))?;
+    let needed = u64::from(plan.workload.clients()) + OTHER_DESCRIPTORS;
+    let limit = rlimit::increase_nofile_limit(needed).map_err(|error| format!("RLIMIT_NOFILE: {error}"))?;
+    if limit < needed {
+        let connections = plan.workload.clients();
+        return Err(format!(
+            "{connections} connections need {needed} file descriptors, and {limit} are allowed: raise the hard limit (`ulimit -Hn`)"
+        ));
+    }
+    Ok(())
+}
+
+fn open_network(plan: &Plan) -> Result<Network, String> {
+    let open = |engine| Network::open(&Options { engine, ..Options::default() });
+    match plan.engine {
+        Some(engine) => open(engine).map_err(|error| error.to_string()),
+        None => open(Engine::IoUring).or_else(|error| {
+            eprintln!("ringmq-bench: using epoll: {error}");
+            open(Engine::Epoll).map_err(|error| error.to_string())
+        }),
+    }
+}
+
+/// Sets the flag at the first SIGINT or SIGTERM, and ends the process at the second.
+fn watch_signals(interrupted: Arc<AtomicBool>, network: Remote) -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let wait = move || {
+        for signal in signals.forever() {
+            if interrupted.swap(true, Ordering::Relaxed) {
+                std::process::exit(128 + signal);
+            }
+            network.wake();
+        }
+    };
+    std::thread::Builder::new().name("signals".into()).spawn(wait).map(drop)
+}

@@ -1,0 +1,60 @@
+//! The bounds on connections and handshakes: reached, told, counted, and left again.
+
+use ringmq_broker::cause::Cause;
+use ringmq_protocol::{Reason, Version};
+
+use crate::broker::{Engine, Plan, on_both_engines};
+use crate::client::{Client, Received};
+use crate::observer::{EVERY_SECOND, Observer};
+use crate::sockets::{self, QUICK, read_to_end};
+
+on_both_engines! {
+    a_full_server_says_so,
+    too_many_handshakes_are_closed,
+}
+
+/// Server busy is 0x89; 3.1.1 has return code 3 for it.
+fn a_full_server_says_so(engine: Engine) {
+    const MAX: usize = 20;
+    for shards in [1, 3] {
+        let plan = Plan::new(engine).shards(shards).set(EVERY_SECOND);
+        let broker = plan.set(&format!("limits.connections_max={MAX}")).start();
+        let mut observer = Observer::of(&broker);
+        let mut clients: Vec<Client> =
+            (1..MAX).map(|n| Client::connect(&broker, &format!("fits-{n}"))).collect();
+        for version in [Version::V5, Version::V311] {
+            let mut late = Client::new(sockets::connect(broker.tcp()), version);
+            let told = late.try_connect("one-too-many");
+            let expected = if version.is_v5() { Reason::ServerBusy } else { Reason::ServerUnavailable };
+            assert_eq!(told, Received::Connack(expected));
+            assert_eq!(late.next(), Received::Eof);
+        }
+        observer.wait_for_ends(Cause::ServerFull, 2);
+        clients.iter_mut().for_each(Client::ping);
+        clients.pop().expect("there are many").disconnect();
+        observer.wait_for("gauges/connections", |connections| connections == MAX as u64 - 1);
+        clients.push(Client::connect(&broker, "fits-again"));
+        broker.finish();
+    }
+}
+
+fn too_many_handshakes_are_closed(engine: Engine) {
+    const MAX: usize = 10;
+    let plan = Plan::new(engine).set(EVERY_SECOND).set("mqtt.connect_timeout_ms=3000");
+    let broker = plan.set(&format!("limits.handshakes_max={MAX}")).start();
+    let mut observer = Observer::of(&broker);
+    let mut silent: Vec<_> = (0..MAX).map(|_| sockets::connect(broker.tcp())).collect();
+    observer.wait_for("gauges/handshakes", |handshakes| handshakes == MAX as u64);
+    for _ in 0..5 {
+        let (received, _) = read_to_end(&mut sockets::connect(broker.tcp()), QUICK);
+        assert_eq!(received, []);
+    }
+    observer.wait_for_ends(Cause::HandshakesFull, 5);
+    for stream in &mut silent {
+        assert_eq!(read_to_end(stream, sockets::PATIENCE).0, []);
+    }
+    Client::connect(&broker, "let-in-again").ping();
+    observer.wait_for_ends(Cause::ConnectTimeout, MAX as u64);
+    observer.wait_for("gauges/handshakes", |handshakes| handshakes == 0);
+    broker.finish();
+}

@@ -1,0 +1,144 @@
+//! Clients that do not read what they are sent: what waits for them is bounded, nobody else waits with them, and
+//! after their grace they are gone.
+
+use std::time::Duration;
+
+use ringmq_broker::cause::Cause;
+use ringmq_protocol::Qos;
+
+use crate::broker::{Broker, Engine, Plan, on_both_engines};
+use crate::client::{Client, Received, publish_packet};
+use crate::neighbour::Neighbours;
+use crate::observer::{EVERY_SECOND, Observer};
+use crate::sockets::write_until_stuck;
+
+on_both_engines! {
+    slow_consumers_are_disconnected_after_their_grace,
+    retained_messages_are_paced,
+    requests_whose_answers_are_not_read_come_to_rest,
+}
+
+const SEND_QUEUE_BYTES_MAX: u64 = 128 << 10;
+const DEAF_COUNT: u64 = 200;
+
+fn plan(engine: Engine) -> Plan {
+    let queue = format!("limits.send_queue_bytes_max={SEND_QUEUE_BYTES_MAX}");
+    Plan::new(engine).shards(3).set(EVERY_SECOND).set(&queue).set("mqtt.packet_bytes_max=65536")
+}
+
+/// Room that the deaf may take: full send queues, each with what one turn may add before it stops.
+fn deaf_kib_max(count: u64) -> u64 {
+    count * 2 * (SEND_QUEUE_BYTES_MAX >> 10) + (32 << 10)
+}
+
+fn slow_consumers_are_disconnected_after_their_grace(engine: Engine) {
+    let broker = plan(engine).set("limits.slow_consumer_grace_s=1").set("network.close_linger_ms=100").start();
+    let mut neighbours = Neighbours::move_in(&broker);
+    let mut observer = Observer::of(&broker);
+    let files = broker.figures().files();
+    let before = broker.figures().resident_kib();
+    let deaf: Vec<Client> = (0..DEAF_COUNT).map(|n| deaf_subscriber(&broker, n)).collect();
+    let mut publisher = Client::connect(&broker, "flood");
+    let mut most = 0;
+    while broker.figures().files() > files + 1 {
+        for _ in 0..8 {
+            publisher.publish("flood", &[7; 32 << 10]);
+        }
+        neighbours.talk();
+        most = most.max(broker.figures().resident_kib());
+    }
+    observer.wait_for_ends(Cause::SlowConsumer, DEAF_COUNT);
+    observer.wait_for("counters/dropped_send_queue", |dropped| dropped > 0);
+    let grown = most.saturating_sub(before);
+    assert!(grown < deaf_kib_max(DEAF_COUNT), "{grown} KiB for {DEAF_COUNT} clients that do not read");
+    publisher.ping();
+    neighbours.talk();
+    drop(deaf);
+    broker.finish();
+}
+
+fn deaf_subscriber(broker: &Broker, number: u64) -> Client {
+    let mut client = Client::connect_narrow(broker, &format!("deaf-{number}"));
+    client.subscribe("flood", Qos::AtMostOnce);
+    client
+}
+
+/// A stalled client that asks for everything gets as much as it takes, and all of it once it reads.
+fn retained_messages_are_paced(engine: Engine) {
+    const COUNT: usize = 4000;
+    const PAYLOAD_BYTES: usize = 4 << 10;
+    let broker = plan(engine).start();
+    let mut neighbours = Neighbours::move_in(&broker);
+    let mut publisher = Client::connect(&broker, "keeper");
+    for n in 0..COUNT {
+        publisher.retain(&format!("kept/{n}"), &[7; PAYLOAD_BYTES]);
+    }
+    let before = broker.figures().resident_kib();
+    let mut stalled = Client::connect_narrow(&broker, "stalled");
+    stalled.send_subscribe("kept/#", Qos::AtMostOnce);
+    for _ in 0..20 {
+        neighbours.talk();
+    }
+    let grown = broker.figures().resident_kib().saturating_sub(before);
+    assert!(grown < 8 << 10, "{grown} KiB while one client does not read {} KiB", COUNT * PAYLOAD_BYTES >> 10);
+    assert_eq!(stalled.next(), Received::Suback(vec![0]));
+    let mut topics: Vec<String> = (0..COUNT).map(|_| retained_topic(&mut stalled)).collect();
+    topics.sort();
+    topics.dedup();
+    assert_eq!(topics.len(), COUNT, "each once");
+    stalled.ping();
+    broker.finish();
+}
+
+fn retained_topic(client: &mut Client) -> String {
+    match client.next() {
+        Received::Publish { topic, .. } => topic,
+        other => panic!("{other:?} in place of a retained message"),
+    }
+}
+
+/// A small request with a large answer, again and again: the broker stops to read it, and goes on when it can.
+fn requests_whose_answers_are_not_read_come_to_rest(engine: Engine) {
+    let broker = plan(engine).start();
+    let mut neighbours = Neighbours::move_in(&broker);
+    Client::connect(&broker, "keeper").retain("large", &[7; 60 << 10]);
+    let before = broker.figures().resident_kib();
+    let mut stuck = Client::connect_narrow(&broker, "stuck");
+    let request = subscribe_bytes("large");
+    let taken = write_until_stuck(&mut stuck.stream, &request, Duration::from_millis(500), 32 << 20);
+    let grown = broker.figures().resident_kib().saturating_sub(before);
+    assert!(grown < 8 << 10, "{grown} KiB for {taken} bytes of requests");
+    neighbours.talk();
+    let mut answers = 0;
+    for _ in 0..100 {
+        answers += usize::from(matches!(stuck.next(), Received::Suback(_)));
+    }
+    assert!(answers > 0, "it is served on");
+    drop(stuck);
+    neighbours.talk();
+    broker.finish();
+}
+
+/// SUBSCRIBE of one filter at QoS 0 with packet identifier 1, without properties.
+fn subscribe_bytes(filter: &str) -> Vec<u8> {
+    let length = u8::try_from(filter.len()).expect("a short filter");
+    [&[0x82, length + 6, 0, 1, 0, 0, length], filter.as_bytes(), &[0]].concat()
+}
+
+/// Publishes at QoS 0 that nobody is subscribed to cost nothing that stays.
+#[test]
+fn messages_for_nobody_leave_nothing() {
+    let broker = plan(Engine::IoUring).start();
+    let mut publisher = Client::connect(&broker, "nobody-listens");
+    publisher.ping();
+    let before = broker.figures().resident_kib();
+    let mut bytes = Vec::new();
+    publish_packet("void", &[7; 16 << 10], None).encode(ringmq_protocol::Version::V5, &mut bytes);
+    for _ in 0..1000 {
+        publisher.write(&bytes);
+    }
+    publisher.ping();
+    let grown = broker.figures().resident_kib().saturating_sub(before);
+    assert!(grown < 10 << 10, "{grown} KiB stay behind");
+    broker.finish();
+}
