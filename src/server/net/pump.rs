@@ -17,6 +17,7 @@ use rustls::ServerConfig;
 
 use super::handoff::Handoff;
 use super::receive::{self, Step};
+use super::tls::TlsStream;
 use super::trays;
 use super::wire::{Layer, ReadMode, Wire, Wires};
 use crate::config::Transport;
@@ -172,7 +173,7 @@ impl Pump {
                 net.close(socket, Close::Reset);
                 continue;
             };
-            if let Some(subject) = tls.as_ref().and_then(|tls| tls.subject()) {
+            if let Some(subject) = tls.as_ref().and_then(TlsStream::subject) {
                 self.shard.identify(connection, &subject);
             }
             let layer = tls.map_or(Layer::Plain, Layer::Tls);

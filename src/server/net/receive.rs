@@ -2,6 +2,7 @@
 
 use ringmq_broker::cause::Cause;
 use ringmq_ring::SocketId;
+use tracing::debug;
 
 use super::pump::Pump;
 use super::sniff::{self, PortKind, Verdict};
@@ -56,7 +57,7 @@ fn told_apart(pump: &mut Pump, id: SocketId, mut first: Vec<u8>) {
         }
         Verdict::Tls => match port.tls.clone().map(TlsStream::new) {
             Some(Ok(tls)) => {
-                wire.layer = Layer::Tls(Box::new(tls));
+                wire.layer = Layer::Tls(tls);
                 bytes(pump, id, &mut first);
             }
             Some(Err(_)) | None => give_up(pump, id, Cause::TlsFailed),
@@ -81,7 +82,12 @@ fn decrypt(pump: &mut Pump, id: SocketId, bytes: &mut [u8]) {
     let Layer::Tls(tls) = &mut wire.layer else { return };
     let was_established = tls.is_established();
     let outcome = tls.receive(bytes, &mut output, |piece| plaintext.extend_from_slice(piece));
-    let connection = wire.connection;
+    let (connection, peer) = (wire.connection, wire.peer);
+    if let Ok(Received::HandshakeDone) = outcome {
+        let alpn = tls.alpn().map(String::from_utf8_lossy);
+        let (version, cipher, resumed) = (tls.version(), tls.cipher(), tls.is_resumed());
+        debug!(%peer, version, cipher, alpn = alpn.as_deref(), resumed, "TLS handshake done");
+    }
     let subject = if was_established || !tls.is_established() { None } else { tls.subject() };
     if !output.is_empty() {
         pump.tls_output.push((id, output));
@@ -97,7 +103,10 @@ fn decrypt(pump: &mut Pump, id: SocketId, bytes: &mut [u8]) {
     match outcome {
         Ok(Received::Handshaking | Received::HandshakeDone | Received::Established) => {}
         Ok(Received::PeerClosed) => give_up(pump, id, Cause::ConnectionLost),
-        Err(_) => give_up(pump, id, Cause::TlsFailed),
+        Err(failure) => {
+            pump.log.tls_failed(peer, &failure);
+            give_up(pump, id, Cause::TlsFailed);
+        }
     }
     plaintext.clear();
     pump.plaintext = plaintext;

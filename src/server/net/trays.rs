@@ -1,14 +1,17 @@
 //! The trays of the shard, emptied: letters into mailboxes first, then bytes into sockets, then orders.
 
+use std::rc::Rc;
+
 use ringmq_broker::WantsDrained;
+use ringmq_broker::cause::Cause;
 use ringmq_broker::message::Message;
 use ringmq_broker::outbox::{Chunk, Outbox};
 use ringmq_broker::seed::ShardId;
 use ringmq_broker::trays::{ConnectionId, HandOff, Order};
 use ringmq_ring::{Close, Network, Next, Segment, SendQueue, SocketId};
-use std::rc::Rc;
 
 use super::pump::Pump;
+use super::tls::TlsFailure;
 use super::wire::{Layer, Leaving};
 use crate::runtime::mailbox::{BATCH_LETTERS_MAX, Batch};
 
@@ -68,21 +71,34 @@ fn send(pump: &mut Pump, net: &mut Network, connection: ConnectionId) {
     let output = pump.shard.take_output(connection);
     let Some(wire) = pump.wires.of(connection) else { return };
     let socket = wire.socket;
-    write(&mut wire.layer, net, socket, output.outbox);
+    let written = write(&mut wire.layer, net, socket, output.outbox);
+    if let Err(failure) = written {
+        return fail(pump, net, connection, &failure);
+    }
     if output.wants_drained == WantsDrained::Yes {
         net.notify_drained(socket);
     }
     pump.shard.recycle(net.spare_buffer());
 }
 
+/// A TLS stream that can encrypt no more, for one because its keys are used up, ends its connection.
+fn fail(pump: &mut Pump, net: &mut Network, connection: ConnectionId, failure: &TlsFailure) {
+    let Some(wire) = pump.wires.of(connection) else { return };
+    let (socket, peer) = (wire.socket, wire.peer);
+    wire.layer = Layer::Closing;
+    pump.log.tls_failed(peer, failure);
+    pump.hang_up(connection, Cause::TlsFailed);
+    net.close(socket, Close::AfterDrain { linger_ms: pump.setup.close_linger_ms });
+}
+
 /// Encrypts if need be and queues.
-fn write(layer: &mut Layer, net: &mut Network, socket: SocketId, outbox: Outbox) {
+fn write(layer: &mut Layer, net: &mut Network, socket: SocketId, outbox: Outbox) -> Result<(), TlsFailure> {
     match layer {
         Layer::Plain => {
             match outbox.into_bytes() {
                 Ok(bytes) => push_to(net.send_queue(socket), Segment::Bytes(bytes)),
                 Err(outbox) => {
-                    outbox.into_chunks().for_each(|chunk| push_to(net.send_queue(socket), segment(chunk)))
+                    outbox.into_chunks().for_each(|chunk| push_to(net.send_queue(socket), segment(chunk)));
                 }
             }
             net.send(socket);
@@ -91,13 +107,14 @@ fn write(layer: &mut Layer, net: &mut Network, socket: SocketId, outbox: Outbox)
             let mut records = net.spare_buffer();
             let chunks: Vec<Chunk> = outbox.into_chunks().collect();
             let slices: Vec<&[u8]> = chunks.iter().map(chunk_bytes).collect();
-            // A stream that can no longer encrypt is one whose end is on its way.
-            if tls.send(&slices, &mut records).is_ok() {
-                push(net, socket, Segment::Bytes(records));
-            }
+            let sent = tls.send(&slices, &mut records);
+            // Also after a failure: what the peer must be told of it is in there.
+            push(net, socket, Segment::Bytes(records));
+            return sent;
         }
         Layer::Sniffing(_) | Layer::Leaving(_) | Layer::Closing => {}
     }
+    Ok(())
 }
 
 fn chunk_bytes(chunk: &Chunk) -> &[u8] {
@@ -147,7 +164,8 @@ fn close(pump: &mut Pump, net: &mut Network, connection: ConnectionId) {
     let Some(wire) = pump.wires.of(connection) else { return };
     let socket = wire.socket;
     if !last.is_empty() {
-        write(&mut wire.layer, net, socket, last);
+        // It ends either way.
+        let _ = write(&mut wire.layer, net, socket, last);
     }
     if let Layer::Tls(tls) = &mut wire.layer {
         let mut goodbye = net.spare_buffer();

@@ -18,7 +18,7 @@ pub(crate) enum Layer {
     /// MQTT as it is.
     Plain,
     /// MQTT inside TLS.
-    Tls(Box<TlsStream>),
+    Tls(TlsStream),
     /// On its way to its home, with what that must be given first.
     Leaving(Box<Leaving>),
     /// Closing: what comes is not looked at.
@@ -29,7 +29,7 @@ pub(crate) enum Layer {
 pub(crate) struct Leaving {
     pub(crate) to: ShardId,
     pub(crate) bytes: Vec<u8>,
-    pub(crate) tls: Option<Box<TlsStream>>,
+    pub(crate) tls: Option<TlsStream>,
 }
 
 /// How a socket is read at present.

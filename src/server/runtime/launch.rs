@@ -47,7 +47,7 @@ pub(crate) fn run_broker(config: &Config) -> Result<(), StartError> {
     let census = Arc::new(Census::new(config));
     let launch =
         Launch { config, engine, census: census.clone(), ports: ports(config, &materials.listeners) };
-    let shards = launch.start(&placement, bound, signals.handle())?;
+    let shards = launch.start(&placement, bound, &signals.handle())?;
     info!(shards = shard_count, ?engine, "ready");
     let signal = signals.wait();
     info!("stopping{}", signal.map(|name| format!(" on {name}")).unwrap_or_default());
@@ -162,7 +162,7 @@ impl Launch<'_> {
         &self,
         placement: &Placement,
         bound: Vec<Bound>,
-        signals: signal_hook::iterator::Handle,
+        signals: &signal_hook::iterator::Handle,
     ) -> Result<Shards, StartError> {
         let shard_count = placement.cpus.len() as u16;
         let seeds = draw_seeds();

@@ -10,6 +10,7 @@ use tracing::{debug, info, warn};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Log, LogFormat, LogLevel};
+use crate::net::tls::TlsFailure;
 
 /// Sends log lines to standard error, as configured.
 pub(crate) fn start(log: &Log) {
@@ -66,7 +67,7 @@ impl EndLog {
                 }
             }
             Level::Info | Level::Debug => {
-                debug!(peer = %note.peer, client_id, cause, what, "connection ended")
+                debug!(peer = %note.peer, client_id, cause, what, "connection ended");
             }
         }
     }
@@ -75,6 +76,13 @@ impl EndLog {
     pub(crate) fn refused(&mut self, peer: SocketAddr, cause: Cause) {
         if self.may_write() {
             warn!(%peer, cause = cause.row().name, "connection refused");
+        }
+    }
+
+    /// A TLS stream failed, or was made to by its peer.
+    pub(crate) fn tls_failed(&mut self, peer: SocketAddr, failure: &TlsFailure) {
+        if self.may_write() {
+            info!(%peer, "TLS failed: {failure}");
         }
     }
 
