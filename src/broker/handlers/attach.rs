@@ -24,22 +24,23 @@ pub(crate) enum Found {
 pub(crate) fn attach(shard: &mut Shard, id: SlotId, packet: &Connect<'_>) {
     let assigned = packet.client_id.is_empty().then(|| shard.identifiers.next());
     let client_id = assigned.as_deref().unwrap_or(packet.client_id);
+    let policy = shard.policy(listener_of(shard, id));
+    let expiry = granted_expiry(packet, policy);
+    let keep_alive_s = granted_keep_alive_s(packet, policy);
+    let granted = connack::Granted { expiry, keep_alive_s, assigned_client_id: assigned.as_deref() };
+    let Some(properties) = connack::properties(policy, packet, &granted) else {
+        let what = "CONNACK exceeds the client's maximum packet size";
+        return end::connection(shard, id, Ending { cause: Cause::PacketTooLarge, what });
+    };
     if let Err(ending) = make_room(shard, client_id, packet) {
         return connect::refuse(shard, id, packet.version, ending, connect::packet_limit(packet));
     }
-    let listener = listener_of(shard, id);
-    let expiry = granted_expiry(packet, shard.policy(listener));
     let (session, found) = find_or_make(shard, client_id, packet.clean_start, expiry);
-    let keep_alive_s = granted_keep_alive_s(packet, shard.policy(listener));
     agree(shard, id, session, packet, keep_alive_s);
     will::keep(shard, session, packet);
     shared::set_presence(shard, session, Presence::Connected);
     shard.clients.counters.connects_accepted += 1;
-    let granted = connack::Granted { found, expiry, keep_alive_s, assigned_client_id: assigned.as_deref() };
-    if connack::connack(shard, id, packet, &granted) == connack::Sent::No {
-        let what = "CONNACK exceeds the client's maximum packet size";
-        return end::connection(shard, id, Ending { cause: Cause::PacketTooLarge, what });
-    }
+    connack::connack(shard, id, found, &properties);
     refill::resume(shard, session);
 }
 

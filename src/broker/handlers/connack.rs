@@ -3,6 +3,7 @@
 use ringmq_protocol::{Connack, Connect, Packet, Property, PropertyBuf, Qos, Reason};
 
 use crate::handlers::attach::Found;
+use crate::handlers::connect::packet_limit;
 use crate::policy::ListenerPolicy;
 use crate::session::Expiry;
 use crate::shard::Shard;
@@ -10,40 +11,40 @@ use crate::slab::SlotId;
 
 /// What the CONNECT was granted.
 pub(crate) struct Granted<'a> {
-    pub(crate) found: Found,
     pub(crate) expiry: Expiry,
     pub(crate) keep_alive_s: u16,
     pub(crate) assigned_client_id: Option<&'a str>,
 }
 
-/// Whether the packet was within the client's maximum packet size [MQTT-3.1.2-24].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Sent {
-    Yes,
-    No,
-}
-
-/// Accepts the CONNECT `packet` on connection `id`.
-pub(crate) fn connack(shard: &mut Shard, id: SlotId, packet: &Connect<'_>, granted: &Granted<'_>) -> Sent {
-    let Some(connection) = shard.clients.connections.get(id) else { return Sent::Yes };
-    let packet_bytes_max = connection.agreed.packet_bytes_max as usize;
-    let policy = &shard.setup.listeners[usize::from(connection.listener)];
+/// The properties of the CONNACK that accepts `packet`; `None` if it would exceed the client's maximum packet size
+/// [MQTT-3.1.2-24], which must be known before anything is done for a CONNECT that cannot be answered.
+pub(crate) fn properties(
+    policy: &ListenerPolicy,
+    packet: &Connect<'_>,
+    granted: &Granted<'_>,
+) -> Option<PropertyBuf> {
     let mut properties = PropertyBuf::default();
     if packet.version.is_v5() {
         session_properties(&mut properties, packet, granted);
         announce(&mut properties, policy);
         response_information(&mut properties, packet, granted, policy);
     }
-    let connack = Packet::Connack(Connack {
-        session_present: granted.found == Found::Present,
+    let len = accepting(Found::New, &properties).encoded_len(packet.version);
+    (len <= packet_limit(packet) as usize).then_some(properties)
+}
+
+/// Accepts the CONNECT on connection `id`.
+pub(crate) fn connack(shard: &mut Shard, id: SlotId, found: Found, properties: &PropertyBuf) {
+    let packet = accepting(found, properties);
+    shard.clients.write(id, |out, version| packet.encode(version, out));
+}
+
+fn accepting(found: Found, properties: &PropertyBuf) -> Packet<'_> {
+    Packet::Connack(Connack {
+        session_present: found == Found::Present,
         reason: Reason::Success,
         properties: properties.as_properties(),
-    });
-    if connack.encoded_len(packet.version) > packet_bytes_max {
-        return Sent::No;
-    }
-    shard.clients.write(id, |out, version| connack.encode(version, out));
-    Sent::Yes
+    })
 }
 
 /// What differs from what the client asked for.
