@@ -251,7 +251,7 @@ impl Run {
         self.assert_empty();
     }
 
-    fn assert_empty(&self) {
+    fn assert_empty(&mut self) {
         assert!(self.world.is_letterless());
         let counters = self.world.counters();
         counters.for_each(|name, kind, value| {

@@ -12,9 +12,11 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// What one or several processes have used up to a moment.
 #[derive(Clone, Copy, Default, PartialEq, Debug, Serialize)]
 pub(crate) struct Usage {
-    /// Seconds of CPU time in user mode, all threads.
+    /// Seconds of CPU time, all threads, as the scheduler counts them; to 10 ms of threads that have ended.
+    pub(crate) cpu_s: f64,
+    /// The part in user mode, to 10 ms.
     pub(crate) user_s: f64,
-    /// Seconds of CPU time in the kernel.
+    /// The part in the kernel, to 10 ms.
     pub(crate) system_s: f64,
     /// Resident bytes at this moment.
     pub(crate) rss_bytes: u64,
@@ -27,12 +29,8 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    /// Seconds of CPU time.
-    pub(crate) fn cpu_s(&self) -> f64 {
-        self.user_s + self.system_s
-    }
-
     fn add(&mut self, other: &Usage) {
+        self.cpu_s += other.cpu_s;
         self.user_s += other.user_s;
         self.system_s += other.system_s;
         self.rss_bytes += other.rss_bytes;
@@ -71,12 +69,16 @@ fn sample_one(name: &str) -> Result<Usage, String> {
         threads: number_of(&status, "Threads:"),
         ..Usage::default()
     };
+    let mut run_ns = 0;
     // A thread may end while they are counted.
     for task in fs::read_dir(format!("/proc/{name}/task")).into_iter().flatten().flatten() {
-        let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
+        let read = |file: &str| fs::read_to_string(task.path().join(file)).unwrap_or_default();
+        let status = read("status");
         usage.voluntary_switches += number_of(&status, "voluntary_ctxt_switches:");
         usage.involuntary_switches += number_of(&status, "nonvoluntary_ctxt_switches:");
+        run_ns += number_of(&read("schedstat"), "");
     }
+    usage.cpu_s = (run_ns as f64 / 1e9).max(user_s + system_s);
     Ok(usage)
 }
 

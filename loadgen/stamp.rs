@@ -50,7 +50,7 @@ impl Stamp {
             "a stamp holds what it is given"
         );
         let who = u32::from(self.run_tag) << 24 | self.sender;
-        let when = self.intended / UNIT_NS << 24 | u64::from(pack_lateness(self.lateness / UNIT_NS));
+        let when = (self.intended / UNIT_NS) << 24 | u64::from(pack_lateness(self.lateness / UNIT_NS));
         payload[..4].copy_from_slice(&who.to_be_bytes());
         payload[4..8].copy_from_slice(&self.sequence.to_be_bytes());
         payload[8..STAMP_BYTES].copy_from_slice(&when.to_be_bytes());
@@ -70,6 +70,11 @@ impl Stamp {
             lateness: unpack_lateness(when as u32 & 0xFF_FFFF) * UNIT_NS,
         })
     }
+}
+
+/// A time as a stamp holds it: no later, and by less than 100 ns earlier.
+pub(crate) fn as_stamped(at: Nanos) -> Nanos {
+    at / UNIT_NS * UNIT_NS
 }
 
 fn pack_lateness(units: u64) -> u32 {

@@ -59,7 +59,7 @@ pub(crate) enum Extra {
 }
 
 /// What a client learned from the bytes it was given.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum News<'a> {
     /// The session stands.
     Connected {

@@ -45,6 +45,8 @@ pub(crate) struct Counters {
 pub(crate) struct Marks {
     /// Before the first connection.
     pub(crate) start: Option<Mark>,
+    /// When a tenth of the connections stood, where there is nothing but connections.
+    pub(crate) tenth: Option<Mark>,
     /// When all connections stood.
     pub(crate) connected: Option<Mark>,
     /// When measuring began.
@@ -53,4 +55,6 @@ pub(crate) struct Marks {
     pub(crate) close: Option<Mark>,
     /// When the connections had been held.
     pub(crate) held: Option<Mark>,
+    /// When closing began.
+    pub(crate) end: Option<Mark>,
 }

@@ -6,6 +6,7 @@ use ringmq_protocol::Qos;
 
 use crate::clock::{MILLISECOND, Nanos, SECOND};
 use crate::plan::{Extent, Pace, Step};
+use crate::stamp::as_stamped;
 use crate::workload::{Role, Shape};
 
 use super::Bench;
@@ -58,7 +59,10 @@ impl Bench {
             Step::Drain => self.begin_draining(now),
             Step::Subscribe => self.subscribe_all(now),
             Step::Clear => self.begin_clearing(now),
-            Step::Close => self.crowd.numbers().for_each(|number| self.leave(number)),
+            Step::Close => {
+                self.marks.end = Some(self.mark(now));
+                self.crowd.numbers().for_each(|number| self.leave(number));
+            }
         }
     }
 
@@ -85,8 +89,12 @@ impl Bench {
         }
     }
 
-    /// Takes the mark at the end of the warm-up.
+    /// Takes the marks that do not stand at the border of two steps.
     fn note_marks(&mut self, now: Nanos) {
+        let tenth = u64::from(self.plan.workload.clients() / 10);
+        if !self.plan.workload.has_traffic() && self.marks.tenth.is_none() && self.tally.connected >= tenth {
+            self.marks.tenth = Some(self.mark(now));
+        }
         if self.marks.open.is_none() && self.warm_up_end().is_some_and(|end| now >= end) {
             self.marks.open = Some(self.mark(now));
         }
@@ -118,7 +126,7 @@ impl Bench {
             copies => Ending::Deliveries(copies),
         };
         self.flow = Some(Flow::new(traffic.pace, traffic.extent, ending, self.plan.workload.publishers, now));
-        self.tally.measure_from = now + traffic.warm_up;
+        self.tally.measure_from = as_stamped(now + traffic.warm_up);
         self.tally.last_progress = now;
     }
 
@@ -138,7 +146,6 @@ impl Bench {
     fn subscribe_all(&mut self, now: Nanos) {
         self.is_subscribed = true;
         self.tally.asked_at = Some(now);
-        self.tally.measure_from = 0;
         self.tally.last_progress = now;
         self.marks.open = Some(self.mark(now));
         for subscriber in 0..self.plan.workload.subscribers {

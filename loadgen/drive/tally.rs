@@ -20,7 +20,7 @@ const FAULT_TEXTS_MAX: usize = 20;
 pub(crate) struct Tally {
     pub(crate) ledger: Ledger,
     run_tag: u8,
-    /// Messages that were meant to leave before this are counted but not measured.
+    /// Messages that were meant to leave before this, in the resolution of a stamp, are counted but not measured.
     pub(crate) measure_from: Nanos,
     /// Retained messages: when they were asked for, which is what latency counts from.
     pub(crate) asked_at: Option<Nanos>,
@@ -78,11 +78,14 @@ impl Tally {
             return None;
         }
         self.last_progress = now;
-        let from = self.asked_at.unwrap_or(stamp.intended);
-        if from >= self.measure_from {
-            let latency = now.saturating_sub(from);
-            self.latency.record(latency);
-            self.service.record(latency.saturating_sub(stamp.lateness));
+        match self.asked_at {
+            Some(asked_at) => self.latency.record(now.saturating_sub(asked_at)),
+            None if stamp.intended >= self.measure_from => {
+                let latency = now.saturating_sub(stamp.intended);
+                self.latency.record(latency);
+                self.service.record(latency.saturating_sub(stamp.lateness));
+            }
+            None => {}
         }
         Some(stamp.sender)
     }

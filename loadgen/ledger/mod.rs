@@ -109,16 +109,16 @@ impl Ledger {
             Routing::Pairs => self.streams[publisher as usize].record(number),
             Routing::Group => self.record_of_group(publisher, subscriber, number),
         };
-        match arrival {
-            Arrival::Duplicate => self.counts.duplicated += 1,
-            Arrival::OutOfOrder if self.routing != Routing::EveryoneUnordered => {
-                self.counts.out_of_order += 1
-            }
-            Arrival::InOrder | Arrival::OutOfOrder => {}
-        }
-        let first = arrival != Arrival::Duplicate;
-        self.counts.delivered += u64::from(first);
-        first
+        self.count(arrival);
+        arrival != Arrival::Duplicate
+    }
+
+    fn count(&mut self, arrival: Arrival) {
+        let is_ordered = self.routing != Routing::EveryoneUnordered;
+        let counts = &mut self.counts;
+        counts.duplicated += u64::from(arrival == Arrival::Duplicate);
+        counts.delivered += u64::from(arrival != Arrival::Duplicate);
+        counts.out_of_order += u64::from(arrival == Arrival::OutOfOrder && is_ordered);
     }
 
     /// The group as a whole says what is a duplicate, each member for itself what is in order.

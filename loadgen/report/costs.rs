@@ -25,10 +25,12 @@ pub(crate) struct BrokerCosts {
     pub(crate) held: Option<Span>,
     /// Resident bytes before the first connection.
     pub(crate) rss_start_bytes: u64,
-    /// Resident bytes with all connections, idle or at the end of the measuring.
+    /// Resident bytes before the connections were closed.
     pub(crate) rss_end_bytes: u64,
-    /// What resident memory grew by, per connection, while they were made and held.
+    /// What resident memory grew by, per connection, while they were made and held; only where nothing else went on.
     pub(crate) bytes_per_connection: Option<f64>,
+    /// As `bytes_per_connection`, from the first tenth of the connections on: without what the broker allocates once.
+    pub(crate) bytes_per_further_connection: Option<f64>,
     pub(crate) threads: u64,
 }
 
@@ -36,6 +38,7 @@ pub(crate) struct BrokerCosts {
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Span {
     pub(crate) seconds: f64,
+    pub(crate) cpu_s: f64,
     pub(crate) user_s: f64,
     pub(crate) system_s: f64,
     /// CPU seconds per second.
@@ -48,9 +51,10 @@ impl Span {
     fn between(from: (&Mark, &Usage), to: (&Mark, &Usage)) -> Span {
         let ((from_mark, from), (to_mark, to)) = (from, to);
         let span_s = seconds(to_mark.at.saturating_sub(from_mark.at));
-        let cpu_s = to.cpu_s() - from.cpu_s();
+        let cpu_s = to.cpu_s - from.cpu_s;
         Span {
             seconds: span_s,
+            cpu_s,
             user_s: to.user_s - from.user_s,
             system_s: to.system_s - from.system_s,
             cores: if span_s > 0.0 { cpu_s / span_s } else { 0.0 },
@@ -69,25 +73,20 @@ impl Span {
         Some(Span::between((from, &from.own), (to, &to.own)))
     }
 
-    fn cpu_us(&self) -> f64 {
-        (self.user_s + self.system_s) * 1e6
-    }
-
     /// CPU microseconds per thing; none without things.
     fn cpu_us_per(&self, count: u64) -> Option<f64> {
-        (count > 0).then(|| self.cpu_us() / count as f64)
+        (count > 0).then(|| self.cpu_s * 1e6 / count as f64)
     }
 }
 
 impl BrokerCosts {
     /// `None` if the broker was not watched.
     pub(super) fn new(outcome: &Outcome) -> Option<BrokerCosts> {
-        let Marks { start, connected, open, close, held } = &outcome.marks;
+        let Marks { start, connected, open, close, held, end, .. } = &outcome.marks;
         let before = start.as_ref()?.broker?;
         let connecting = Span::of_broker(start.as_ref(), connected.as_ref());
         let measured = Span::of_broker(open.as_ref(), close.as_ref());
-        let idle = held.as_ref().or(connected.as_ref());
-        let last = held.as_ref().or(close.as_ref()).or(connected.as_ref()).and_then(|mark| mark.broker);
+        let idle = idle_mark(outcome);
         let grown = |of: fn(&Mark) -> u64| match (open, close) {
             (Some(open), Some(close)) => of(close) - of(open),
             _ => 0,
@@ -100,16 +99,31 @@ impl BrokerCosts {
             measured,
             held: Span::of_broker(connected.as_ref(), held.as_ref()),
             rss_start_bytes: before.rss_bytes,
-            rss_end_bytes: last.map_or(0, |usage| usage.rss_bytes),
-            bytes_per_connection: idle.and_then(|mark| bytes_per_connection(mark, &before, &mark.broker?)),
+            rss_end_bytes: end.as_ref().and_then(|mark| mark.broker).map_or(0, |usage| usage.rss_bytes),
+            bytes_per_connection: bytes_per_connection(start.as_ref(), idle, |mark| mark.broker),
+            bytes_per_further_connection: bytes_per_connection(outcome.marks.tenth.as_ref(), idle, |mark| {
+                mark.broker
+            }),
             threads: before.threads,
         })
     }
 }
 
-fn bytes_per_connection(mark: &Mark, before: &Usage, after: &Usage) -> Option<f64> {
-    let grown = after.rss_bytes.saturating_sub(before.rss_bytes) as f64;
-    (mark.connections > 0).then(|| grown / mark.connections as f64)
+/// The mark at which connections were all there was.
+fn idle_mark(outcome: &Outcome) -> Option<&Mark> {
+    let Marks { connected, open, held, .. } = &outcome.marks;
+    if open.is_some() { None } else { held.as_ref().or(connected.as_ref()) }
+}
+
+fn bytes_per_connection(
+    from: Option<&Mark>,
+    to: Option<&Mark>,
+    of: fn(&Mark) -> Option<Usage>,
+) -> Option<f64> {
+    let (from, to) = (from?, to?);
+    let grown = of(to)?.rss_bytes as f64 - of(from)?.rss_bytes as f64;
+    let connections = to.connections.saturating_sub(from.connections);
+    (connections > 0).then(|| grown / connections as f64)
 }
 
 /// What the generator itself used.
@@ -127,22 +141,19 @@ pub(crate) struct GeneratorCosts {
 
 impl GeneratorCosts {
     pub(super) fn new(outcome: &Outcome) -> GeneratorCosts {
-        let Marks { start, connected, open, close, held } = &outcome.marks;
+        let Marks { start, connected, open, close, end, .. } = &outcome.marks;
         let messages = Span::of_generator(open.as_ref(), close.as_ref());
         let measured = messages.or_else(|| Span::of_generator(start.as_ref(), connected.as_ref()));
         let moved = match (open, close) {
             (Some(open), Some(close)) => close.sent - open.sent + close.delivered - open.delivered,
             _ => 0,
         };
-        let idle = held.as_ref().or(connected.as_ref());
+        let idle = idle_mark(outcome);
         GeneratorCosts {
             measured,
             cpu_us_per_message: messages.and_then(|span| span.cpu_us_per(moved)),
-            rss_bytes: idle.map_or(0, |mark| mark.own.rss_bytes),
-            bytes_per_connection: start
-                .as_ref()
-                .zip(idle)
-                .and_then(|(start, idle)| bytes_per_connection(idle, &start.own, &idle.own)),
+            rss_bytes: end.as_ref().map_or(0, |mark| mark.own.rss_bytes),
+            bytes_per_connection: bytes_per_connection(start.as_ref(), idle, |mark| Some(mark.own)),
             longest_pause_s: seconds(outcome.longest_pause),
         }
     }

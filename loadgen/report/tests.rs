@@ -1,1 +1,166 @@
+//! The figures and the verdict of made-up runs.
 
+use std::collections::BTreeMap;
+
+use clap::Parser;
+
+use crate::cli::CommandLine;
+use crate::clock::SECOND;
+use crate::drive::{Broken, Marks};
+use crate::ledger::Ledger;
+use crate::process::Usage;
+use crate::stamp::{STAMP_BYTES, Stamp};
+
+use super::*;
+
+fn plan(arguments: &str) -> Plan {
+    let words = ["ringmq-bench"].into_iter().chain(arguments.split_whitespace());
+    Plan::new(CommandLine::try_parse_from(words).unwrap().workload).unwrap()
+}
+
+fn usage(cpu_s: f64, rss_bytes: u64) -> Usage {
+    Usage { cpu_s, user_s: cpu_s, rss_bytes, ..Usage::default() }
+}
+
+fn mark(at_s: u64, messages: u64, cpu_s: f64) -> Mark {
+    Mark {
+        at: at_s * SECOND,
+        sent: messages,
+        delivered: messages,
+        connections: 2,
+        broker: Some(usage(cpu_s, 1000)),
+        own: usage(cpu_s / 2.0, 100),
+    }
+}
+
+/// A run of one publisher and one subscriber, 10 s at 100 messages per second, in which these messages arrived.
+fn outcome(arrivals: impl IntoIterator<Item = u32>) -> Outcome {
+    let plan = plan("fan-in");
+    let mut tally = Tally::new(Ledger::new(plan.workload.routing(), 1, 1), 9);
+    for sequence in arrivals {
+        let mut payload = [0; STAMP_BYTES];
+        Stamp { run_tag: 9, sender: 0, sequence, intended: 0, lateness: 0 }.write(&mut payload);
+        tally.note_message(0, &payload, 5000);
+    }
+    Outcome {
+        tally,
+        marks: Marks {
+            start: Some(mark(0, 0, 0.0)),
+            tenth: None,
+            connected: Some(mark(1, 0, 0.1)),
+            open: Some(mark(2, 0, 1.0)),
+            close: Some(mark(12, 1000, 3.0)),
+            held: None,
+            end: Some(mark(13, 1000, 3.0)),
+        },
+        broken: None,
+        longest_pause: 0,
+        sent: 1000,
+        due: 1000,
+        lag: Summary::default(),
+        lag_share: 0.0,
+    }
+}
+
+fn report(arguments: &str, outcome: &Outcome) -> Report {
+    Report::new(&plan(&format!("fan-in -p 1 -s 1 {arguments}")), outcome, Engine::Epoll)
+}
+
+#[test]
+fn a_good_run_is_ok_and_its_costs_are_divided_by_its_messages() {
+    let report = report("-q 2", &outcome(0..1000));
+    assert_eq!(report.exit_code(), 0);
+    assert!(report.verdict.notes.is_empty());
+    let (traffic, broker) = (report.traffic.as_ref().unwrap(), report.broker.as_ref().unwrap());
+    assert_eq!((traffic.expected, traffic.delivered, traffic.lost), (1000, 1000, 0));
+    assert_eq!((traffic.sent_per_s, traffic.delivered_per_s), (100.0, 100.0));
+    assert_eq!(broker.cpu_us_per_delivered, Some(2000.0));
+    assert_eq!(report.generator.cpu_us_per_message, Some(500.0));
+    assert_eq!(broker.bytes_per_connection, None, "messages need memory too");
+}
+
+#[test]
+fn loss_fails_at_qos_1_and_is_a_note_at_qos_0() {
+    let lossy = outcome(1..1000);
+    assert_eq!(report("-q 1", &lossy).exit_code(), 1);
+    assert_eq!(report("-q 1", &lossy).verdict.failures, ["1 messages lost at QoS 1"]);
+    assert_eq!(report("-q 0", &lossy).exit_code(), 0);
+    assert_eq!(report("-q 2 --subscribe-qos 0", &lossy).verdict.notes, ["1 messages lost at QoS 0"]);
+}
+
+#[test]
+fn duplicates_fail_except_at_qos_1() {
+    let repeated = outcome((0..1000).chain([5, 6]));
+    assert_eq!(report("-q 2", &repeated).verdict.failures, ["2 messages duplicated at QoS 2"]);
+    assert_eq!(report("-q 0", &repeated).exit_code(), 1);
+    assert_eq!(report("-q 1", &repeated).verdict.notes, ["2 messages duplicated at QoS 1"]);
+    assert_eq!(report("-q 1", &repeated).exit_code(), 0);
+}
+
+#[test]
+fn order_fails_at_any_qos() {
+    let swapped = outcome([1, 0].into_iter().chain(2..1000));
+    for qos in ["-q 0", "-q 1", "-q 2"] {
+        assert_eq!(report(qos, &swapped).verdict.failures, ["1 messages out of order"]);
+    }
+}
+
+#[test]
+fn a_generator_in_trouble_makes_the_run_invalid() {
+    let late = Outcome { lag_share: 0.02, ..outcome(0..1000) };
+    assert_eq!(report("", &late).exit_code(), 3);
+    let paused = Outcome { longest_pause: SECOND, ..outcome(0..1000) };
+    assert_eq!(report("", &paused).verdict.invalid, ["the generator stood still for 1.00 s"]);
+    let blocked = Outcome { due: 1001, ..outcome(0..1000) };
+    assert_eq!(report("", &blocked).exit_code(), 3);
+    let mut busy = outcome(0..1000);
+    busy.marks.close = Some(mark(12, 1000, 30.0));
+    assert_eq!(report("", &busy).exit_code(), 3);
+    let interrupted = Outcome { broken: Some(Broken::Interrupted), ..outcome(0..500) };
+    let report = report("", &interrupted);
+    assert_eq!(report.exit_code(), 3);
+    assert_eq!(report.traffic.as_ref().unwrap().lost, 0, "what is missing was not waited for");
+}
+
+#[test]
+fn a_failed_check_outranks_an_invalid_run() {
+    assert_eq!(report("", &Outcome { lag_share: 1.0, ..outcome(1..1000) }).exit_code(), 1);
+}
+
+#[test]
+fn a_broken_connection_fails_the_run() {
+    let mut broken = outcome(0..10);
+    broken.tally.note_fault(&crate::fault::Fault::TimedOut);
+    broken.broken = Some(Broken::Connection("x".into()));
+    let report = report("", &broken);
+    assert_eq!(report.verdict.failures, ["the run was broken off: x"]);
+    assert_eq!(report.connections.fault_texts.len(), 1);
+}
+
+#[test]
+fn json_and_text_tell_the_same() {
+    let report = report("--payload 16", &outcome(0..1000));
+    let json: BTreeMap<String, serde_json::Value> = serde_json::from_str(&report.to_json()).unwrap();
+    assert_eq!(json["schema"], 1);
+    assert_eq!(json["plan"]["traffic"]["payload_bytes"], 16);
+    assert_eq!(json["traffic"]["delivered"], 1000);
+    assert_eq!(json["verdict"]["is_valid"], true);
+    let text = report.to_text();
+    assert!(text.contains("1000 sent, 1000 of 1000 delivered"), "{text}");
+    assert!(text.contains("2000.000 us per message delivered"), "{text}");
+    assert!(text.ends_with("ok            every check passed\n"), "{text}");
+}
+
+#[test]
+fn memory_per_connection_is_told_from_the_start_and_from_the_first_tenth_on() {
+    let at = |connections, rss_bytes| {
+        Some(Mark { connections, broker: Some(usage(0.0, rss_bytes)), ..mark(0, 0, 0.0) })
+    };
+    let mut outcome = outcome([]);
+    outcome.marks =
+        Marks { start: at(0, 1000), tenth: at(10, 6000), held: at(100, 15_000), ..Marks::default() };
+    let report = Report::new(&plan("idle -n 100"), &outcome, Engine::Epoll);
+    let broker = report.broker.as_ref().unwrap();
+    assert_eq!(broker.bytes_per_connection, Some(140.0));
+    assert_eq!(broker.bytes_per_further_connection, Some(100.0));
+}

@@ -55,13 +55,17 @@ fn write_connections(connections: &Connections, out: &mut String) -> fmt::Result
 
 fn write_traffic(traffic: &Flowed, out: &mut String) -> fmt::Result {
     let Flowed { sent, expected, delivered, lost, duplicated, out_of_order, .. } = traffic;
-    writeln!(out, "messages      {sent} sent, {delivered} of {expected} delivered")?;
+    write!(out, "messages      {sent} sent, {delivered} ")?;
+    if *expected > 0 {
+        write!(out, "of {expected} ")?;
+    }
+    writeln!(out, "delivered")?;
     writeln!(out, "              {lost} lost, {duplicated} duplicated, {out_of_order} out of order")?;
-    writeln!(
-        out,
-        "rate          {:.0}/s sent, {:.0}/s delivered over {:.2} s",
-        traffic.sent_per_s, traffic.delivered_per_s, traffic.measured_s
-    )?;
+    write!(out, "rate          ")?;
+    if traffic.sent_per_s > 0.0 {
+        write!(out, "{:.0}/s sent, ", traffic.sent_per_s)?;
+    }
+    writeln!(out, "{:.0}/s delivered over {:.2} s", traffic.delivered_per_s, traffic.measured_s)?;
     write_distribution("latency", &traffic.latency, out)?;
     write_distribution("service", &traffic.service, out)?;
     write_distribution("ack", &traffic.acknowledgement, out)?;
@@ -88,21 +92,24 @@ fn write_broker(broker: &BrokerCosts, out: &mut String) -> fmt::Result {
     let mib = |bytes: u64| bytes as f64 / (1 << 20) as f64;
     let (start, end) = (mib(broker.rss_start_bytes), mib(broker.rss_end_bytes));
     write!(out, "broker RSS    {start:.1} MiB before, {end:.1} MiB at the end")?;
-    match broker.bytes_per_connection {
-        Some(bytes) => writeln!(out, ", {bytes:.0} bytes per connection"),
-        None => writeln!(out),
+    if let Some(bytes) = broker.bytes_per_connection {
+        write!(out, ", {bytes:.0} bytes per connection")?;
     }
+    if let Some(bytes) = broker.bytes_per_further_connection {
+        write!(out, ", {bytes:.0} per connection after the first tenth")?;
+    }
+    writeln!(out)
 }
 
 fn write_generator(generator: &GeneratorCosts, out: &mut String) -> fmt::Result {
+    let mib = generator.rss_bytes as f64 / (1 << 20) as f64;
+    write!(out, "generator     RSS {mib:.1} MiB")?;
     if let Some(span) = &generator.measured {
-        write!(out, "generator     {}", Cpu(span))?;
+        write!(out, ", {}", Cpu(span))?;
     }
     if let Some(figure) = generator.cpu_us_per_message {
         write!(out, ", {figure:.3} us per message sent or received")?;
     }
-    let mib = generator.rss_bytes as f64 / (1 << 20) as f64;
-    write!(out, ", RSS {mib:.1} MiB")?;
     match generator.bytes_per_connection {
         Some(bytes) => writeln!(out, ", {bytes:.0} bytes per connection"),
         None => writeln!(out),

@@ -138,26 +138,30 @@ impl Clients {
         }
     }
 
-    /// More waits for a client than may wait: it is not read from until this drains, and has a grace to drain it.
+    /// More waits for a client than may wait: it is not read from until this drains, so that what answers it stays
+    /// bounded, and has a grace to drain it.
     fn overflow(&mut self, id: SlotId) {
+        self.begin_grace(id);
         let Some(connection) = self.connections.get_mut(id) else { return };
         if !connection.flow.paused {
             connection.flow.paused = true;
             self.trays.orders.push(Order::Pause(id));
         }
-        if connection.flow.over_since.is_none() {
-            connection.flow.over_since = Some(self.now);
-            if self.limits.slow_consumer_grace_ms > 0 {
-                let at = self.now.plus_ms(self.limits.slow_consumer_grace_ms);
-                self.deadlines.insert(at, Timer::SlowConsumer(id));
-            }
+    }
+
+    /// The send queue of `id` takes no more: from now on the client has `slow_consumer_grace_ms` to drain it.
+    pub(crate) fn begin_grace(&mut self, id: SlotId) {
+        let (now, grace_ms) = (self.now, self.limits.slow_consumer_grace_ms);
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if connection.flow.over_since.is_none() && grace_ms > 0 {
+            connection.flow.over_since = Some(now);
+            self.deadlines.insert(now.plus_ms(grace_ms), Timer::SlowConsumer(id));
         }
     }
 
-    /// Everything was taken by the network or is about to be: the connection is read again.
+    /// Little waits for a connection now: it is read again.
     pub(crate) fn relieved(&mut self, id: SlotId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        connection.flow.over_since = None;
         if connection.flow.paused {
             connection.flow.paused = false;
             self.trays.orders.push(Order::Resume(id));

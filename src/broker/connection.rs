@@ -121,7 +121,7 @@ pub(crate) struct Flow {
     pub(crate) stalled: bool,
     /// The socket is not read because too much waits to be sent.
     pub(crate) paused: bool,
-    /// Since when the send queue has been above its maximum.
+    /// Since when the send queue has taken no more.
     pub(crate) over_since: Option<Time>,
     /// The session has more to send once the queue drains.
     pub(crate) hungry: bool,

@@ -29,7 +29,7 @@ pub struct Limits {
     /// Bytes waiting to be sent on one connection. Above it QoS 0 is dropped and counted, and the connection is
     /// not read from, so that acknowledgements stay bounded as well.
     pub send_queue_bytes_max: usize,
-    /// How long a connection may stay above `send_queue_bytes_max` before it is disconnected; 0 never ends it.
+    /// How long a send queue may be full before the connection is ended with 0x97; 0 never ends it.
     pub slow_consumer_grace_ms: u64,
     /// Retained messages. One more is delivered as usual, but not kept, and counted.
     pub retained_count_max: usize,

@@ -267,11 +267,18 @@ fn any_payload_is_carried(t: &Trial) {
 }
 
 fn nobody_listening_may_be_told(t: &Trial) {
-    let mut a = t.client("a");
+    let (mut a, mut b) = (t.client("a"), t.client("b"));
     for qos in 1..=2 {
         assert_eq!(a.publish(Publish::new("t", "x").qos(qos)), 0x10);
     }
     assert_eq!(t.counters().publish_unmatched, 2);
-    a.subscribe("t", 0);
-    assert_eq!(a.publish(Publish::new("t", "x").qos(1)), 0);
+    for filter in ["t", "+", "$share/g/t"] {
+        b.subscribe(filter, 0);
+        assert_eq!(a.publish(Publish::new("t", "x").qos(1)), 0);
+        b.unsubscribe(filter);
+        assert_eq!(a.publish(Publish::new("t", "x").qos(1)), 0x10, "after {filter}");
+    }
+    b.subscribe("t", 0);
+    b.vanish();
+    assert_eq!(a.publish(Publish::new("t", "x").qos(1)), 0x10, "after the session");
 }

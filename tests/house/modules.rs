@@ -65,7 +65,7 @@ const SERVER: &[Row] = &[
     ("runtime/clock", &[]),
     ("runtime/cores", &[]),
     ("runtime/load", &[]),
-    ("runtime/log", &["config"]),
+    ("runtime/log", &["config", "net"]),
     ("runtime/mailbox", &["net"]),
     ("runtime/setup", &["config"]),
     ("runtime/signals", &[]),

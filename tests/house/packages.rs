@@ -40,7 +40,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("serde_json", &["loadgen/"]),
     ("signal_hook", &["src/server/runtime/signals.rs", "src/server/runtime/launch.rs", "loadgen/"]),
     ("toml", &["src/server/config/"]),
-    ("tracing", &["src/server/runtime/"]),
+    ("tracing", &["src/server/runtime/", "src/server/net/receive.rs"]),
     ("tracing_subscriber", &["src/server/runtime/log.rs"]),
     ("x509_parser", &["src/server/net/material/", "src/server/net/tls.rs"]),
 ];

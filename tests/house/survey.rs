@@ -202,6 +202,11 @@ impl<'ast> Visit<'ast> for Survey {
         visit::visit_item_const(self, item);
     }
 
+    fn visit_impl_item_const(&mut self, item: &'ast syn::ImplItemConst) {
+        self.define(&item.ident);
+        visit::visit_impl_item_const(self, item);
+    }
+
     fn visit_variant(&mut self, variant: &'ast syn::Variant) {
         self.define(&variant.ident);
         visit::visit_variant(self, variant);
@@ -213,4 +218,27 @@ impl<'ast> Visit<'ast> for Survey {
         }
         visit::visit_field(self, field);
     }
+}
+
+/// A rule that finds nothing must have looked.
+#[test]
+fn the_walk_sees_what_the_rules_ask_for() {
+    let text = "use std::{time::Instant as Now, fs};
+        fn careless(is_loud: bool) {
+            println!(\"{}\", std::env::var(\"A\").unwrap());
+            unsafe { libc::getpid() };
+        }
+        enum Kind { Worker { link: u8 } }";
+    let survey = survey(&syn::parse_file(text).expect("it is Rust"));
+    let paths: Vec<String> = survey.paths.iter().map(|path| path.what.join("::")).collect();
+    for path in ["std::time::Instant", "std::fs", "std::env::var", "libc::getpid"] {
+        assert!(paths.iter().any(|seen| seen == path), "{path} is not in {paths:?}");
+    }
+    let calls: Vec<&str> = survey.calls.iter().map(|call| call.what.as_str()).collect();
+    assert!(calls.contains(&"println!") && calls.contains(&"unwrap"), "{calls:?}");
+    let names: Vec<&str> = survey.definitions.iter().map(|name| name.what.as_str()).collect();
+    assert_eq!(names, ["careless", "Kind", "Worker", "link"]);
+    assert_eq!(survey.unsafe_lines, [4]);
+    let function = &survey.functions[0];
+    assert_eq!((function.line, function.what.line_count, function.what.bool_parameters), (2, 4, 1));
 }

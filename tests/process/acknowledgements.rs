@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ringmq_protocol::{Packet, PacketId, Qos, Version};
 
-use crate::broker::{Engine, Plan, on_both_engines};
+use crate::broker::{Engine, FEW_BUFFERS, Plan, on_both_engines};
 use crate::client::{Client, Received, publish_packet};
 use crate::neighbour::Neighbours;
 use crate::sockets::{self, write_until_stuck};
@@ -17,11 +17,12 @@ on_both_engines! {
 const TOTAL_BYTES: usize = 64 << 20;
 
 fn acknowledgements_that_are_not_read_stop_the_publisher(engine: Engine) {
-    let plan = Plan::new(engine).shards(3).set("limits.send_queue_bytes_max=16384");
+    let plan = Plan::new(engine).shards(3).set(FEW_BUFFERS).set("limits.send_queue_bytes_max=16384");
     let broker = plan.set("mqtt.packet_bytes_max=4096").start();
     let mut neighbours = Neighbours::move_in(&broker);
     let before = broker.figures().resident_kib();
-    let mut publisher = Client::new(sockets::connect_narrow(broker.tcp()), Version::V311).accepted("deaf-publisher");
+    let mut publisher =
+        Client::new(sockets::connect_narrow(broker.tcp()), Version::V311).accepted("deaf-publisher");
     let bytes = numbered_publishes();
     let taken = write_until_stuck(&mut publisher.stream, &bytes, Duration::from_millis(500), TOTAL_BYTES);
     assert!(taken < TOTAL_BYTES, "the broker reads on although its acknowledgements are not read");

@@ -1,12 +1,15 @@
 //! The bounds on connections and handshakes: reached, told, counted, and left again.
 
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpStream};
+
 use ringmq_broker::cause::Cause;
 use ringmq_protocol::{Reason, Version};
 
 use crate::broker::{Engine, Plan, on_both_engines};
 use crate::client::{Client, Received};
 use crate::observer::{EVERY_SECOND, Observer};
-use crate::sockets::{self, QUICK, read_to_end};
+use crate::sockets::{self, End, QUICK, read_to_end};
 
 on_both_engines! {
     a_full_server_says_so,
@@ -46,8 +49,7 @@ fn too_many_handshakes_are_closed(engine: Engine) {
     let mut silent: Vec<_> = (0..MAX).map(|_| sockets::connect(broker.tcp())).collect();
     observer.wait_for("gauges/handshakes", |handshakes| handshakes == MAX as u64);
     for _ in 0..5 {
-        let (received, _) = read_to_end(&mut sockets::connect(broker.tcp()), QUICK);
-        assert_eq!(received, []);
+        is_refused(broker.tcp());
     }
     observer.wait_for_ends(Cause::HandshakesFull, 5);
     for stream in &mut silent {
@@ -57,4 +59,12 @@ fn too_many_handshakes_are_closed(engine: Engine) {
     observer.wait_for_ends(Cause::ConnectTimeout, MAX as u64);
     observer.wait_for("gauges/handshakes", |handshakes| handshakes == 0);
     broker.finish();
+}
+
+/// The connection is reset, at the latest when it is read from.
+fn is_refused(port: SocketAddr) {
+    match TcpStream::connect(port) {
+        Ok(mut stream) => assert_eq!(read_to_end(&mut stream, QUICK), (Vec::new(), End::Reset)),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+    }
 }

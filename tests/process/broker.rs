@@ -22,6 +22,9 @@ pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// Between two looks at whether a child has ended; the standard library has no wait with a limit.
 const PROBE_PAUSE: Duration = Duration::from_millis(5);
 
+/// Receive buffers are taken into use one after the other: with few of them memory says more.
+pub(crate) const FEW_BUFFERS: &str = "network.receive_buffers=32";
+
 /// What drives the sockets of the broker, as `network.engine` names it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Engine {

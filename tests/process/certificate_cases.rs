@@ -3,11 +3,11 @@
 use std::io;
 
 use ringmq_protocol::{Reason, Version};
-use rustls::SupportedProtocolVersion;
-use rustls::version::{TLS12, TLS13};
 
 use crate::broker::{Broker, Engine, Plan, Scratch, on_both_engines};
-use crate::certificates::{Authority, Identity, Terms, shake_hands, write};
+use crate::certificates::{
+    Authority, Identity, ONLY_TLS_1_2, ONLY_TLS_1_3, Terms, Versions, shake_hands, write,
+};
 use crate::client::{Client, Received};
 
 on_both_engines! {
@@ -15,11 +15,9 @@ on_both_engines! {
     optional_certificates_may_be_missing_but_not_wrong,
 }
 
-const VERSIONS: [&[&SupportedProtocolVersion]; 2] = [&[&TLS12], &[&TLS13]];
-
 fn required_certificates_are_required(engine: Engine) {
     let house = House::new(engine, "required");
-    for versions in VERSIONS {
+    for versions in [ONLY_TLS_1_2, ONLY_TLS_1_3] {
         assert!(house.is_served(Some(house.clients.client("right")), versions));
         assert!(!house.is_served(Some(Authority::new("stranger").client("wrong")), versions));
         assert!(!house.is_served(None, versions));
@@ -29,7 +27,7 @@ fn required_certificates_are_required(engine: Engine) {
 
 fn optional_certificates_may_be_missing_but_not_wrong(engine: Engine) {
     let house = House::new(engine, "optional");
-    for versions in VERSIONS {
+    for versions in [ONLY_TLS_1_2, ONLY_TLS_1_3] {
         assert!(house.is_served(Some(house.clients.client("right")), versions));
         assert!(!house.is_served(Some(Authority::new("stranger").client("wrong")), versions));
         assert!(house.is_served(None, versions));
@@ -59,7 +57,7 @@ impl House {
     }
 
     /// Whether a client with this certificate gets a CONNACK.
-    fn is_served(&self, identity: Option<Identity>, versions: &'static [&'static SupportedProtocolVersion]) -> bool {
+    fn is_served(&self, identity: Option<Identity>, versions: Versions) -> bool {
         let config = Terms { trusted: self.servers.certificate(), identity, versions, alpn: None }.config();
         let answer = shake_hands(&self.broker, &config).and_then(|stream| {
             let mut client = Client::new(stream, Version::V5);

@@ -8,6 +8,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
 
 use crate::broker::Broker;
@@ -73,11 +74,19 @@ pub(crate) fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
     path
 }
 
+/// Versions of TLS that a client offers.
+pub(crate) type Versions = &'static [&'static SupportedProtocolVersion];
+
+/// TLS 1.2 and nothing else.
+pub(crate) static ONLY_TLS_1_2: Versions = &[&TLS12];
+/// TLS 1.3 and nothing else.
+pub(crate) static ONLY_TLS_1_3: Versions = &[&TLS13];
+
 /// What a client of a test says and accepts in a handshake.
 pub(crate) struct Terms {
     pub(crate) trusted: CertificateDer<'static>,
     pub(crate) identity: Option<Identity>,
-    pub(crate) versions: &'static [&'static SupportedProtocolVersion],
+    pub(crate) versions: Versions,
     pub(crate) alpn: Option<&'static str>,
 }
 
@@ -85,7 +94,7 @@ impl Terms {
     /// TLS 1.3 with trust in the broker's own authority.
     pub(crate) fn of(broker: &Broker) -> Terms {
         let trusted = CertificateDer::from_pem_file(broker.ca_file()).expect("the broker made an authority");
-        Terms { trusted, identity: None, versions: &[&rustls::version::TLS13], alpn: None }
+        Terms { trusted, identity: None, versions: ONLY_TLS_1_3, alpn: None }
     }
 
     pub(crate) fn config(self) -> Arc<ClientConfig> {
@@ -98,7 +107,8 @@ impl Terms {
         let mut config = match self.identity {
             None => builder.with_no_client_auth(),
             Some(identity) => {
-                let certificate = CertificateDer::from_pem_slice(identity.certificate.as_bytes()).expect("PEM");
+                let certificate =
+                    CertificateDer::from_pem_slice(identity.certificate.as_bytes()).expect("PEM");
                 let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).expect("PEM");
                 builder.with_client_auth_cert(vec![certificate], key).expect("the key is the certificate's")
             }

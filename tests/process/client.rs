@@ -5,8 +5,8 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use ringmq_protocol::{
-    Ack, Connect, Disconnect, FilterBuf, Header, Packet, PacketId, PacketType, Properties, PropertyBuf, Publish, Qos,
-    Reason, Subscribe, SubscribeOptions, Version,
+    Ack, Connect, Disconnect, FilterBuf, Header, Packet, PacketId, PacketType, Properties, PropertyBuf,
+    Publish, Qos, Reason, Subscribe, SubscribeOptions, Version,
 };
 use rustls::{ClientConnection, StreamOwned};
 
@@ -17,7 +17,12 @@ use crate::sockets::{self, PATIENCE};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Received {
     Connack(Reason),
-    Publish { topic: String, payload: Vec<u8>, qos: Qos, packet_id: Option<PacketId> },
+    Publish {
+        topic: String,
+        payload: Vec<u8>,
+        qos: Qos,
+        packet_id: Option<PacketId>,
+    },
     Puback(PacketId, Reason),
     Suback(Vec<u8>),
     Disconnect(Reason),
@@ -70,7 +75,11 @@ impl<S: Stream> Client<S> {
 
     /// Connects with a clean start; must be accepted.
     pub(crate) fn accepted(mut self, client_id: &str) -> Client<S> {
-        assert_eq!(self.try_connect(client_id), Received::Connack(Reason::Success), "CONNACK for {client_id}");
+        assert_eq!(
+            self.try_connect(client_id),
+            Received::Connack(Reason::Success),
+            "CONNACK for {client_id}"
+        );
         self
     }
 
@@ -151,7 +160,9 @@ impl<S: Stream> Client<S> {
         let packet_id = self.new_id();
         self.send(&publish_packet(topic, payload, Some(packet_id)));
         let received = self.next();
-        let Received::Puback(acknowledged, reason) = received else { panic!("{received:?} in place of PUBACK") };
+        let Received::Puback(acknowledged, reason) = received else {
+            panic!("{received:?} in place of PUBACK")
+        };
         assert_eq!(acknowledged, packet_id);
         assert!((reason as u8) < 0x80, "{reason:?}");
     }
@@ -159,7 +170,9 @@ impl<S: Stream> Client<S> {
     /// Keeps a message on a topic.
     pub(crate) fn retain(&mut self, topic: &str, payload: &[u8]) {
         let packet_id = self.new_id();
-        let Packet::Publish(publish) = publish_packet(topic, payload, Some(packet_id)) else { unreachable!() };
+        let Packet::Publish(publish) = publish_packet(topic, payload, Some(packet_id)) else {
+            unreachable!()
+        };
         self.send(&Packet::Publish(Publish { retain: true, ..publish }));
         assert!(matches!(self.next(), Received::Puback(_, reason) if (reason as u8) < 0x80));
     }
@@ -222,7 +235,11 @@ pub(crate) fn connect_bytes(version: Version, client_id: &str) -> Vec<u8> {
 }
 
 /// A PUBLISH, at QoS 1 if it has an identifier.
-pub(crate) fn publish_packet<'a>(topic: &'a str, payload: &'a [u8], packet_id: Option<PacketId>) -> Packet<'a> {
+pub(crate) fn publish_packet<'a>(
+    topic: &'a str,
+    payload: &'a [u8],
+    packet_id: Option<PacketId>,
+) -> Packet<'a> {
     let qos = if packet_id.is_some() { Qos::AtLeastOnce } else { Qos::AtMostOnce };
     let properties = Properties::EMPTY;
     Packet::Publish(Publish { dup: false, qos, retain: false, topic, packet_id, properties, payload })

@@ -43,7 +43,7 @@ fn all_errors_of_a_file_are_told_with_their_place() {
     let expected = [
         format!("{name}:1:1: shards: found 999, allowed is a whole number from 0 to 128"),
         format!("{name}:4:1: mqtt.max_qso: unknown key; did you mean mqtt.max_qos?"),
-        format!("{name}:7:1: limits.send_queue_bytes_max: found \"much\", allowed is a whole number"),
+        format!("{name}:7:1: limits.send_queue_bytes_max: found \"much\", allowed is a size from"),
     ];
     for arguments in [["check-config", &name], ["--config", &name]] {
         let (code, _, complaint) = run(&arguments);

@@ -36,7 +36,11 @@ fn idle_connections_are_small(engine: Engine) {
 }
 
 /// Connects and subscribes so many clients and tells the resident memory that each takes.
-fn gather<S: Stream>(broker: &Broker, count: usize, connect: impl Fn(usize) -> Client<S>) -> (Vec<Client<S>>, usize) {
+fn gather<S: Stream>(
+    broker: &Broker,
+    count: usize,
+    connect: impl Fn(usize) -> Client<S>,
+) -> (Vec<Client<S>>, usize) {
     let before = broker.figures().resident_kib();
     let subscribed = |n: usize| {
         let mut client = connect(n);

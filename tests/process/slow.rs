@@ -1,16 +1,16 @@
 //! Clients that do not read what they are sent: what waits for them is bounded, nobody else waits with them, and
 //! after their grace they are gone.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ringmq_broker::cause::Cause;
 use ringmq_protocol::Qos;
 
-use crate::broker::{Broker, Engine, Plan, on_both_engines};
+use crate::broker::{Broker, Engine, FEW_BUFFERS, Plan, on_both_engines};
 use crate::client::{Client, Received, publish_packet};
 use crate::neighbour::Neighbours;
 use crate::observer::{EVERY_SECOND, Observer};
-use crate::sockets::write_until_stuck;
+use crate::sockets::{PATIENCE, write_until_stuck};
 
 on_both_engines! {
     slow_consumers_are_disconnected_after_their_grace,
@@ -23,7 +23,12 @@ const DEAF_COUNT: u64 = 200;
 
 fn plan(engine: Engine) -> Plan {
     let queue = format!("limits.send_queue_bytes_max={SEND_QUEUE_BYTES_MAX}");
-    Plan::new(engine).shards(3).set(EVERY_SECOND).set(&queue).set("mqtt.packet_bytes_max=65536")
+    Plan::new(engine)
+        .shards(3)
+        .set(FEW_BUFFERS)
+        .set(EVERY_SECOND)
+        .set(&queue)
+        .set("mqtt.packet_bytes_max=65536")
 }
 
 /// Room that the deaf may take: full send queues, each with what one turn may add before it stops.
@@ -32,7 +37,8 @@ fn deaf_kib_max(count: u64) -> u64 {
 }
 
 fn slow_consumers_are_disconnected_after_their_grace(engine: Engine) {
-    let broker = plan(engine).set("limits.slow_consumer_grace_s=1").set("network.close_linger_ms=100").start();
+    let broker =
+        plan(engine).set("limits.slow_consumer_grace_s=1").set("network.close_linger_ms=100").start();
     let mut neighbours = Neighbours::move_in(&broker);
     let mut observer = Observer::of(&broker);
     let files = broker.figures().files();
@@ -40,7 +46,13 @@ fn slow_consumers_are_disconnected_after_their_grace(engine: Engine) {
     let deaf: Vec<Client> = (0..DEAF_COUNT).map(|n| deaf_subscriber(&broker, n)).collect();
     let mut publisher = Client::connect(&broker, "flood");
     let mut most = 0;
+    let until = Instant::now() + PATIENCE;
     while broker.figures().files() > files + 1 {
+        assert!(
+            Instant::now() < until,
+            "the slow consumers are still there: {} descriptors",
+            broker.figures().files()
+        );
         for _ in 0..8 {
             publisher.publish("flood", &[7; 32 << 10]);
         }
@@ -80,7 +92,11 @@ fn retained_messages_are_paced(engine: Engine) {
         neighbours.talk();
     }
     let grown = broker.figures().resident_kib().saturating_sub(before);
-    assert!(grown < 8 << 10, "{grown} KiB while one client does not read {} KiB", COUNT * PAYLOAD_BYTES >> 10);
+    assert!(
+        grown < 8 << 10,
+        "{grown} KiB while one client does not read {} KiB",
+        COUNT * PAYLOAD_BYTES >> 10
+    );
     assert_eq!(stalled.next(), Received::Suback(vec![0]));
     let mut topics: Vec<String> = (0..COUNT).map(|_| retained_topic(&mut stalled)).collect();
     topics.sort();

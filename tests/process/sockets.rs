@@ -22,7 +22,9 @@ pub(crate) enum End {
 
 /// A connection with bounded waits.
 pub(crate) fn connect(to: SocketAddr) -> TcpStream {
-    prepare(TcpStream::connect_timeout(&to, PATIENCE).unwrap_or_else(|error| panic!("connect to {to}: {error}")))
+    prepare(
+        TcpStream::connect_timeout(&to, PATIENCE).unwrap_or_else(|error| panic!("connect to {to}: {error}")),
+    )
 }
 
 /// A connection whose peer can have few bytes under way: the smallest buffer the kernel grants.
@@ -68,7 +70,12 @@ pub(crate) fn read_to_end(stream: &mut TcpStream, limit: Duration) -> (Vec<u8>, 
 
 /// Writes for as long as the peer takes bytes; tells how many it took. It is over when nothing was taken for `pause`
 /// or `total` bytes were.
-pub(crate) fn write_until_stuck(stream: &mut TcpStream, bytes: &[u8], pause: Duration, total: usize) -> usize {
+pub(crate) fn write_until_stuck(
+    stream: &mut TcpStream,
+    bytes: &[u8],
+    pause: Duration,
+    total: usize,
+) -> usize {
     stream.set_write_timeout(Some(pause)).expect("not zero");
     let mut written = 0;
     while written < total {

@@ -37,7 +37,7 @@ fn brokers_live_side_by_side(engine: Engine) {
     let brokers = [(); 3].map(|()| Plan::new(engine).start());
     let mut clients: Vec<Client> = brokers.iter().map(|broker| Client::connect(broker, "same")).collect();
     clients.iter_mut().for_each(Client::ping);
-    brokers.map(Broker::finish);
+    brokers.into_iter().for_each(Broker::finish);
 }
 
 /// Listeners share their port among shards, but never with another broker.

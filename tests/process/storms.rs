@@ -3,7 +3,9 @@
 use std::thread;
 
 use ringmq_broker::cause::Cause;
-use ringmq_protocol::{FilterBuf, Packet, PacketId, Properties, Reason, Subscribe, SubscribeOptions, Version};
+use ringmq_protocol::{
+    FilterBuf, Packet, PacketId, Properties, Reason, Subscribe, SubscribeOptions, Version,
+};
 
 use crate::broker::{Broker, Engine, Plan, on_both_engines};
 use crate::client::{Client, Received, connect_bytes};

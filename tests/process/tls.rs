@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 
 use ringmq_broker::cause::Cause;
 use ringmq_protocol::{Qos, Version};
-use rustls::version::{TLS12, TLS13};
 use rustls::{HandshakeKind, ProtocolVersion};
 
 use crate::broker::{Broker, Engine, Plan, on_both_engines};
-use crate::certificates::{self, Authority, Terms, shake_hands};
+use crate::certificates::{self, Authority, ONLY_TLS_1_2, ONLY_TLS_1_3, Terms, shake_hands};
 use crate::client::{Client, Received, connect_bytes};
 use crate::neighbour::Neighbours;
 use crate::observer::{EVERY_SECOND, Observer};
@@ -26,7 +25,9 @@ on_both_engines! {
 
 fn both_versions_are_served_and_resumed(engine: Engine) {
     let broker = Plan::new(engine).shards(3).start();
-    for (versions, expected) in [(&[&TLS12], ProtocolVersion::TLSv1_2), (&[&TLS13], ProtocolVersion::TLSv1_3)] {
+    for (versions, expected) in
+        [(ONLY_TLS_1_2, ProtocolVersion::TLSv1_2), (ONLY_TLS_1_3, ProtocolVersion::TLSv1_3)]
+    {
         let config = Terms { versions, alpn: Some("mqtt"), ..Terms::of(&broker) }.config();
         let mut kinds = Vec::new();
         for n in 0..3 {
@@ -76,7 +77,7 @@ fn a_wrong_authority_is_told_and_counted(engine: Engine) {
     let mut observer = Observer::of(&broker);
     let files = broker.figures().files();
     let trusted = Authority::new("somebody else").certificate();
-    for versions in [&[&TLS12], &[&TLS13]] {
+    for versions in [ONLY_TLS_1_2, ONLY_TLS_1_3] {
         let terms = Terms { trusted: trusted.clone(), versions, ..Terms::of(&broker) };
         let refused = shake_hands(&broker, &terms.config()).expect_err("the certificate is not trusted");
         assert!(refused.to_string().contains("UnknownIssuer"), "{refused}");
@@ -96,7 +97,7 @@ fn hostile_records_end_their_connection_only(engine: Engine) {
     let mut neighbours = Neighbours::move_in(&broker);
     let mut observer = Observer::of(&broker);
     let files = broker.figures().files();
-    for versions in [&[&TLS12], &[&TLS13]] {
+    for versions in [ONLY_TLS_1_2, ONLY_TLS_1_3] {
         let config = Terms { versions, ..Terms::of(&broker) }.config();
         for (n, hostile) in [HELLO_AGAIN, PLAIN_PING, FORGED, TOO_LONG].into_iter().enumerate() {
             let mut client = certificates::connect(&broker, &config, &format!("hostile-{n}"));
@@ -105,7 +106,12 @@ fn hostile_records_end_their_connection_only(engine: Engine) {
             let begin = Instant::now();
             let mut rest = Vec::new();
             let _ = client.stream.sock.read_to_end(&mut rest);
-            assert!(begin.elapsed() < sockets::QUICK, "{} after {:?}", hostile.escape_ascii(), begin.elapsed());
+            assert!(
+                begin.elapsed() < sockets::QUICK,
+                "{} after {:?}",
+                hostile.escape_ascii(),
+                begin.elapsed()
+            );
             neighbours.talk();
         }
     }

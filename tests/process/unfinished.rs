@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ringmq_broker::cause::Cause;
 use ringmq_protocol::{Reason, Version};
 
-use crate::broker::{Engine, Plan, on_both_engines};
+use crate::broker::{Engine, FEW_BUFFERS, Plan, on_both_engines};
 use crate::client::{Client, Received, connect_bytes};
 use crate::neighbour::Neighbours;
 use crate::observer::{EVERY_SECOND, Observer};
@@ -113,7 +113,7 @@ fn is_answered_after_its_end(stream: &mut TcpStream, connect: &[u8]) {
 
 /// A length is a claim until the bytes are there.
 fn claims_are_not_believed(engine: Engine) {
-    let broker = Plan::new(engine).shards(3).set(EVERY_SECOND).start();
+    let broker = Plan::new(engine).shards(3).set(FEW_BUFFERS).set(EVERY_SECOND).start();
     let mut neighbours = Neighbours::move_in(&broker);
     let mut observer = Observer::of(&broker);
     let before = broker.figures().resident_kib();

@@ -64,6 +64,7 @@ fn at_most_once(clients: &mut Clients, id: SlotId, to: &Receiver<'_>, publicatio
             if connection.outbox.len_bytes() + size > queue_max && !connection.outbox.is_empty() =>
         {
             clients.counters.dropped_send_queue += 1;
+            clients.begin_grace(id);
         }
         Fits::AtSize(_) => {
             Clients::provide_buffer(spares, &mut connection.outbox);
@@ -154,9 +155,11 @@ pub(crate) fn wait(clients: &mut Clients, session: u32, delivery: Delivery) {
     if queued == Queued::Full {
         clients.counters.dropped_backlog += 1;
     }
-    let connection = session.connection.and_then(|id| clients.connections.get_mut(id));
-    if let Some(connection) = connection {
-        connection.flow.hungry = true;
+    let Some(id) = session.connection else { return };
+    let Some(connection) = clients.connections.get_mut(id) else { return };
+    connection.flow.hungry = true;
+    if connection.flow.stalled && connection.outbox.len_bytes() >= clients.limits.send_queue_high_water() {
+        clients.begin_grace(id);
     }
 }
 

@@ -33,11 +33,12 @@ pub(crate) fn drained(shard: &mut Shard, id: SlotId) {
     let clients = &mut shard.clients;
     let Some(connection) = clients.connections.get_mut(id) else { return };
     connection.flow.stalled = false;
+    connection.flow.over_since = None;
     if !connection.outbox.is_empty() && !connection.flow.in_tray {
         connection.flow.in_tray = true;
         clients.trays.sends.push(id);
     }
-    if connection.outbox.len_bytes() <= clients.limits.send_queue_high_water() {
+    if connection.outbox.len_bytes() < clients.limits.send_queue_high_water() {
         clients.relieved(id);
     }
     if let Some((session, _)) = shard.clients.session_of(id) {

@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 use super::census::Census;
 use super::clock::Clock;
 use super::cores::{Placement, place};
+use super::descriptors;
 use super::listen::{self, Bound};
 use super::mailbox::Mailboxes;
 use super::setup::setup;
@@ -39,6 +40,7 @@ fn fail(error: impl std::fmt::Display) -> StartError {
 pub(crate) fn run_broker(config: &Config) -> Result<(), StartError> {
     let mut signals = StopSignals::catch().map_err(fail)?;
     let materials = material::prepare(config, SystemTime::now()).map_err(|errors| fail(lines(&errors)))?;
+    descriptors::raise_limit(config);
     let placement = place(config.general.shards);
     let shard_count = placement.cpus.len() as u16;
     let engine = choose_engine(config)?;
@@ -54,7 +56,8 @@ pub(crate) fn run_broker(config: &Config) -> Result<(), StartError> {
     census.stop();
     shards.stop()?;
     info!("stopped");
-    Ok(())
+    // Without a signal it was a shard that ended the wait: whoever supervises the process must see a failure.
+    signal.map(|_| ()).ok_or_else(|| StartError("a shard ended by itself; see the log above".into()))
 }
 
 fn lines(errors: &[impl std::fmt::Display]) -> String {

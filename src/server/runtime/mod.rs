@@ -3,6 +3,7 @@
 pub(crate) mod census;
 pub(crate) mod clock;
 pub(crate) mod cores;
+pub(crate) mod descriptors;
 pub(crate) mod launch;
 pub(crate) mod listen;
 pub(crate) mod load;

@@ -81,7 +81,10 @@ mod tests {
     #[test]
     fn properties_are_read_with_their_places() {
         let alias = property(0x23).expect("Topic Alias");
-        assert_eq!((alias.kind, &alias.packets[..], alias.may_repeat), ("Two Byte Integer", &["PUBLISH"][..], "no"));
+        assert_eq!(
+            (alias.kind, &alias.packets[..], alias.may_repeat),
+            ("Two Byte Integer", &["PUBLISH"][..], "no")
+        );
         assert!(property(0x04).is_none());
         assert_eq!(properties().len(), 27);
     }

@@ -6,7 +6,7 @@ use ringmq_protocol::{PacketId, Publish, Qos, Version};
 
 use super::fan_out::fits_certainly;
 use super::inbound::resolve;
-use super::model::{Due, Exchange, SessionIndex, Step, Variant};
+use super::model::{Due, Exchange, Publication, Read, SessionIndex, Step, Variant};
 use super::{Complaint, Oracle};
 use crate::simulator::facts::Pace;
 use crate::simulator::messages::{Message, MessageId, Messages};
@@ -97,7 +97,7 @@ impl Oracle {
     fn is_abandoned(&self, seen: &Seen<'_>, exchange: &Exchange, messages: &Messages) -> bool {
         let message = messages.get(exchange.message);
         let is_large = !fits_certainly(&self.sessions[seen.session], message);
-        is_large && exchange.step == Step::Published && exchange.wire != seen.wire && !seen.publish.dup
+        is_large && exchange.step == Step::Published && exchange.wire != seen.wire && !seen.ids.contains(&exchange.message)
     }
 
     /// [MQTT-3.3.1-1], [MQTT-4.4.0-1]: a repeat has DUP set, and comes only on a new connection.
@@ -181,8 +181,9 @@ impl Oracle {
         let Seen { session, ids, variant, .. } = seen;
         let message = messages.get(ids[0]);
         let found = self.take_due(*session, ids, variant, |due, is_expired| due.is_owed && !is_expired);
+        let found = found.or_else(|| self.take_retained(*session, ids, variant, message, Read::owes));
         let found = found.or_else(|| self.take_shared(*session, ids, variant, messages));
-        let found = found.or_else(|| self.take_retained(*session, ids, variant, message));
+        let found = found.or_else(|| self.take_retained(*session, ids, variant, message, |_, _| true));
         found.or_else(|| self.take_due(*session, ids, variant, |_, _| true))
     }
 
@@ -224,11 +225,21 @@ impl Oracle {
         !is_shared && !is_read && !message.payload.is_empty()
     }
 
-    /// [MQTT-3.3.2-5], [MQTT-3.3.2-6]: not begun after its time, and the time it has spent here taken off.
-    fn check_expiry(&self, seen: &Seen<'_>, publication: usize, messages: &Messages) -> Result<(), Complaint> {
+    /// [MQTT-3.3.2-5], [MQTT-3.3.2-6]: not begun after its time, and the time it has spent here taken off. A message
+    /// that its publisher had to repeat was published twice, and may be either.
+    fn check_expiry(&self, seen: &Seen<'_>, found: usize, messages: &Messages) -> Result<(), Complaint> {
+        let alike = |publication: &&Publication| seen.ids.contains(&publication.message);
+        let complaint = self.expiry_of(seen, &self.publications[found], messages);
+        let is_other = || {
+            let mut others = self.publications.iter().filter(alike);
+            others.any(|publication| self.expiry_of(seen, publication, messages).is_ok())
+        };
+        if complaint.is_err() && is_other() { Ok(()) } else { complaint }
+    }
+
+    fn expiry_of(&self, seen: &Seen<'_>, publication: &Publication, messages: &Messages) -> Result<(), Complaint> {
         let side = self.sides.get(&seen.wire).and_then(|side| side.connection.as_ref());
         let told_s = seen.publish.properties.message_expiry_s();
-        let publication = &self.publications[publication];
         let asked_s = messages.get(publication.message).expiry_s;
         let (Some(expires_ms), Some(asked_s)) = (publication.expires_ms, asked_s) else {
             return if told_s.is_none() { Ok(()) } else { Err("has an expiry that nobody gave it".into()) };

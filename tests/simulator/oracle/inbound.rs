@@ -10,7 +10,7 @@ use ringmq_protocol::{
 
 use super::model::{Connection, Membership, Read, SessionIndex, Step, Subscription};
 use super::{Complaint, Oracle};
-use crate::simulator::messages::Messages;
+use crate::simulator::messages::{Messages, name_of};
 use crate::simulator::wire::WireId;
 
 impl Oracle {
@@ -89,7 +89,13 @@ impl Oracle {
         };
         let mut publication = None;
         if is_new {
-            let found = messages.find(&topic, publish.payload);
+            let mut found = messages.find(&topic, publish.payload);
+            let expiry_s = publish.properties.message_expiry_s();
+            found.retain(|&id| {
+                let message = messages.get(id);
+                let is_own = name_of(message.publisher) == self.sessions[session].client;
+                is_own && (message.qos, message.expiry_s) == (publish.qos, expiry_s)
+            });
             let id = *found.last().ok_or("a publish that nobody made")?;
             publication = Some(self.publish(id, self.sessions[session].shard, messages));
         }

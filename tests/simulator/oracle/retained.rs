@@ -77,20 +77,23 @@ impl Oracle {
         }
     }
 
-    /// Finds the read that a delivery with RETAIN 1 may belong to, and notes it.
+    /// Finds the read that a delivery with RETAIN 1 may belong to among those that `wanted` accepts, and notes it.
     pub(super) fn take_retained(
         &mut self,
         session: SessionIndex,
         ids: &[MessageId],
         seen: &Variant,
         message: &Message,
+        wanted: impl Fn(&Read, &Kept) -> bool,
     ) -> Option<usize> {
         let Some(all) = self.retained.get(&message.topic).filter(|_| seen.retain) else { return None };
-        // The newest first: an older one has most likely come to its end.
-        let reads = self.sessions[session].reads.iter_mut().rev();
+        // The newest first, an older one has most likely come to its end; those that were cancelled last.
+        let mut reads: Vec<&mut Read> = self.sessions[session].reads.iter_mut().rev().collect();
+        reads.sort_by_key(|read| read.is_cancelled);
+        let reads = reads.into_iter();
         for read in reads.filter(|read| read.looks_like(seen, message)) {
             let possible = |kept: &&Kept| ids.contains(&kept.message) && kept.gone.is_none_or(|gone| gone >= read.since);
-            if let Some(kept) = all.iter().find(possible) {
+            if let Some(kept) = all.iter().filter(possible).find(|kept| wanted(read, kept)) {
                 read.given.insert(message.topic.clone());
                 return Some(kept.publication);
             }
@@ -161,6 +164,11 @@ impl Oracle {
 }
 
 impl Read {
+    /// Whether a message was kept before it began, so that it owes it.
+    pub(super) fn owes(&self, kept: &Kept) -> bool {
+        !self.is_cancelled && kept.gone.is_none() && kept.stored.is_some_and(|(_, latest)| latest < self.since)
+    }
+
     fn looks_like(&self, seen: &Variant, message: &Message) -> bool {
         let identifiers = if self.identifier > 0 { vec![self.identifier] } else { Vec::new() };
         let qos = self.options.qos.min(message.qos);

@@ -110,23 +110,31 @@ impl Oracle {
 
     /// Every shared publication must have reached somebody, if there was a member all the time.
     pub(super) fn check_shared(&self, messages: &Messages) -> Result<(), Complaint> {
-        for due in &self.shared {
-            let publication = &self.publications[due.publication];
-            let message = messages.get(publication.message);
-            let is_expired = self.is_expired(due.publication);
-            let is_missing = due.given.iter().all(|copy| self.is_lost(copy));
-            if is_missing && !is_expired && self.has_steady_member(due, publication, message) {
+        for (index, due) in self.shared.iter().enumerate() {
+            let is_missing = due.given.iter().all(|copy| self.is_lost(copy)) && !self.is_expired(due.publication);
+            if is_missing && self.has_steady_member(due, messages) && !self.could_be_given(index, messages) {
                 let Group { share, filter } = &due.group;
-                let message = messages.describe(publication.message);
+                let message = messages.describe(self.publications[due.publication].message);
                 return Err(format!("{message} never reached a member of $share/{share}/{filter}"));
             }
         }
         Ok(())
     }
 
+    /// Whether a copy that is counted for another group, which may have lost its own, may be for this one.
+    fn could_be_given(&self, index: usize, messages: &Messages) -> bool {
+        let ids = [self.publications[self.shared[index].publication].message];
+        self.shared.iter().any(|other| {
+            let may_be = |copy: &SharedCopy| !self.is_lost(copy) && self.may_be(copy, index, &ids, messages);
+            other.given.iter().any(may_be) && !self.has_steady_member(other, messages)
+        })
+    }
+
     /// Whether somebody was a member since before the publication, and nobody could have got it at QoS 0 or not at
     /// all.
-    fn has_steady_member(&self, due: &SharedDue, publication: &Publication, message: &Message) -> bool {
+    fn has_steady_member(&self, due: &SharedDue, messages: &Messages) -> bool {
+        let publication = &self.publications[due.publication];
+        let message = messages.get(publication.message);
         let overlaps = |m: &&Membership| m.group == due.group && m.to.is_none_or(|to| to >= publication.at);
         let mut is_steady = false;
         for session in &self.sessions {

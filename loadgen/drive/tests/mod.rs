@@ -1,0 +1,117 @@
+//! Whole runs over loopback against a fake broker that misbehaves in known ways: the counts must be exact.
+
+mod fake;
+
+use clap::Parser;
+use ringmq_ring::{Engine, Network, Options};
+
+use crate::cli::CommandLine;
+use crate::ledger::Counts;
+
+use super::*;
+use fake::Mischief;
+
+/// Two publishers and two subscribers of everything.
+const CONNECTIONS: u32 = 4;
+
+fn run(arguments: &str, mischief: Mischief) -> Outcome {
+    let broker = fake::start(CONNECTIONS, mischief);
+    let line = format!(
+        "ringmq-bench fan-in -p 2 -s 2 {arguments} --mqtt 3.1.1 --quiet --drain 300ms --broker {broker}"
+    );
+    let args = CommandLine::try_parse_from(line.split_whitespace()).unwrap();
+    let plan = Plan::new(args.workload).unwrap();
+    let mut bench = Bench::new(plan, Arc::default());
+    let options = Options { engine: Engine::Epoll, ..Options::default() };
+    ringmq_ring::run(&mut Network::open(&options).unwrap(), &mut bench).unwrap();
+    bench.into_outcome().1
+}
+
+fn counts(arguments: &str, mischief: Mischief) -> Counts {
+    let outcome = run(arguments, mischief);
+    assert_eq!(outcome.broken, None);
+    assert_eq!(outcome.sent, 400);
+    outcome.tally.ledger.counts()
+}
+
+const CLEAN: Counts = Counts { delivered: 800, duplicated: 0, out_of_order: 0, strays: 0 };
+
+#[test]
+fn a_faithful_broker_is_found_faithful() {
+    for arguments in ["-q 0 -m 400 --rate 20k", "-q 1 -m 400 --rate 20k", "-q 1 -m 400 --window 5"] {
+        let outcome = run(arguments, Mischief::Nothing);
+        assert_eq!(outcome.tally.ledger.counts(), CLEAN, "{arguments}");
+        assert_eq!(outcome.tally.latency.summary().count, 800);
+        assert_eq!((outcome.sent, outcome.due), (400, 400));
+        assert_eq!((outcome.tally.connected, outcome.tally.faults), (CONNECTIONS.into(), 0));
+    }
+}
+
+#[test]
+fn every_publish_at_qos_1_is_acknowledged() {
+    let outcome = run("-q 1 -m 400 --inflight 3 --rate 20k", Mischief::Nothing);
+    assert_eq!(outcome.tally.acknowledged, 400);
+    assert_eq!(outcome.tally.acknowledgement.summary().count, 400);
+}
+
+#[test]
+fn a_lost_message_is_missed_at_each_subscriber() {
+    assert_eq!(counts("-q 1 -m 400 --rate 20k", Mischief::Lose(100)), Counts { delivered: 798, ..CLEAN });
+}
+
+#[test]
+fn a_doubled_message_is_noticed_even_if_it_is_the_last() {
+    for at in [0, 100, 399] {
+        let expected = Counts { duplicated: 2, ..CLEAN };
+        assert_eq!(counts("-q 1 -m 400 --rate 20k", Mischief::Double(at)), expected, "{at}");
+    }
+}
+
+/// Neighbours may be of different publishers, and then there is no order between them; one publisher settles it.
+#[test]
+fn swapped_messages_are_noticed() {
+    let broker = fake::start(2, Mischief::Swap(100));
+    let line = format!("ringmq-bench pairs --pairs 1 -q 1 -m 200 --mqtt 3.1.1 --quiet --broker {broker}");
+    let args = CommandLine::try_parse_from(line.split_whitespace()).unwrap();
+    let mut bench = Bench::new(Plan::new(args.workload).unwrap(), Arc::default());
+    ringmq_ring::run(&mut Network::open(&Options::default()).unwrap(), &mut bench).unwrap();
+    let expected = Counts { delivered: 200, out_of_order: 1, ..Counts::default() };
+    assert_eq!(bench.into_outcome().1.tally.ledger.counts(), expected);
+}
+
+#[test]
+fn a_window_goes_on_after_a_loss_at_qos_0() {
+    let counts = counts("-q 0 -m 400 --window 1", Mischief::Lose(100));
+    assert_eq!(counts, Counts { delivered: 798, ..CLEAN });
+}
+
+#[test]
+fn a_connection_that_ends_breaks_the_run_off() {
+    let outcome = run("-q 1 -m 400 --rate 20k", Mischief::HangUp(100));
+    let Some(Broken::Connection(why)) = outcome.broken else { panic!("{:?}", outcome.broken) };
+    assert!(why.contains("the broker"), "{why}");
+    assert!(outcome.marks.close.is_some(), "what was measured so far is told");
+}
+
+#[test]
+fn connections_that_come_to_nothing_are_told_by_their_reason() {
+    for (mischief, text) in [
+        (Mischief::Refuse, "CONNACK: Not authorized (0x87)"),
+        (Mischief::Babble, "the broker sent junk: Malformed Packet: packet type 0 is reserved"),
+        (Mischief::Ignore, "not connected within the time allowed (--connect-timeout)"),
+    ] {
+        let outcome = run("-m 1 --connect-timeout 200ms", mischief);
+        assert_eq!(outcome.tally.connected, 0);
+        assert_eq!(outcome.tally.fault_texts.keys().collect::<Vec<_>>(), [text]);
+    }
+}
+
+#[test]
+fn a_user_may_interrupt() {
+    let broker = fake::start(CONNECTIONS, Mischief::Nothing);
+    let line = format!("ringmq-bench fan-in -p 2 -s 2 -d 1h --quiet --mqtt 3.1.1 --broker {broker}");
+    let args = CommandLine::try_parse_from(line.split_whitespace()).unwrap();
+    let mut bench = Bench::new(Plan::new(args.workload).unwrap(), Arc::new(AtomicBool::new(true)));
+    ringmq_ring::run(&mut Network::open(&Options::default()).unwrap(), &mut bench).unwrap();
+    assert_eq!(bench.into_outcome().1.broken, Some(Broken::Interrupted));
+}
