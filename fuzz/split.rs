@@ -27,11 +27,11 @@ pub struct Choice {
 pub fn check(input: &[u8]) {
     let Some((&[flags, low, high], stream)) = input.split_first_chunk() else { return };
     let choice = Choice { flags, seed: u16::from_le_bytes([low, high]) };
-    let whole = run(choice, &mut [stream].into_iter());
-    let bytewise = run(choice, &mut stream.chunks(1));
+    let whole = run(choice, [stream].into_iter());
+    let bytewise = run(choice, stream.chunks(1));
     assert_eq!(whole, bytewise, "byte by byte");
     let pieces = cut(stream, choice.seed);
-    assert_eq!(whole, run(choice, &mut pieces.into_iter()), "in pieces");
+    assert_eq!(whole, run(choice, pieces.into_iter()), "in pieces");
 }
 
 /// The stream in pieces of many sizes, up to a size that is drawn first.
@@ -48,7 +48,7 @@ fn cut(stream: &[u8], seed: u16) -> Vec<&[u8]> {
 }
 
 /// What the broker did with the pieces, from the opening to the end of all timers.
-fn run<'a>(choice: Choice, pieces: &mut dyn Iterator<Item = &'a [u8]>) -> Traces {
+fn run<'a>(choice: Choice, pieces: impl Iterator<Item = &'a [u8]>) -> Traces {
     let mut broker = Broker::new(choice);
     let client = broker.open(Door::Chosen);
     for piece in pieces {

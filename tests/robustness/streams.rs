@@ -32,7 +32,7 @@ pub(crate) fn short() -> Vec<(&'static str, Vec<u8>)> {
 
 /// Streams of some hundred bytes, in every version.
 pub(crate) fn long() -> Vec<(String, Vec<u8>)> {
-    let makers: [(&str, fn(&mut Stream)); 6] = [
+    let makers: [(&str, Maker); 6] = [
         ("publisher", publisher),
         ("subscriber", subscriber),
         ("reader of retained messages", reader),
@@ -50,6 +50,9 @@ pub(crate) fn long() -> Vec<(String, Vec<u8>)> {
     }
     streams
 }
+
+/// Fills a stream.
+type Maker = fn(&mut Stream);
 
 /// Packets of one client, encoded one behind the other.
 struct Stream {
