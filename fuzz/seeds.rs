@@ -1,7 +1,9 @@
 //! Writes the seeds of the byte-wise targets: whole conversations that a fuzzer would be long in finding.
 //!
-//! Run in this folder: `cargo run --bin seeds`. The structured targets need none.
+//! `scripts/fuzz.sh` runs it: `seeds FOLDER` writes FOLDER/TARGET/NAME. The structured targets need none: what their
+//! bytes mean changes with every step that is added.
 
+use std::env;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -15,23 +17,25 @@ use ringmq_protocol::{
 const CHOICES: [[u8; 3]; 4] = [[0, 7, 0], [1, 8, 0], [2, 9, 0], [7, 10, 0]];
 
 fn main() -> io::Result<()> {
+    let folder = env::args_os().nth(1).ok_or(io::Error::other("usage: seeds FOLDER"))?;
+    let folder = Path::new(&folder);
     for version in Version::ALL {
-        let name = format!("level{}", version.level());
         let streams = [publisher(version), subscriber(version), talker(version)];
         for (number, stream) in streams.into_iter().enumerate() {
-            write("decode", &format!("{name}-{number}"), &stream)?;
+            let name = format!("level{}-{number}", version.level());
+            write(folder, "decode", &name, &stream)?;
             for choice in CHOICES {
                 let input = [&choice[..], &stream].concat();
-                write("split", &format!("{name}-{number}-{}", choice[0]), &input)?;
+                write(folder, "split", &format!("{name}-{}", choice[0]), &input)?;
             }
         }
     }
-    write("decode", "server", &server())?;
-    write("decode", "auth", &auth())
+    write(folder, "decode", "server", &server())?;
+    write(folder, "decode", "auth", &auth())
 }
 
-fn write(target: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let folder = Path::new("corpus").join(target);
+fn write(folder: &Path, target: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let folder = folder.join(target);
     fs::create_dir_all(&folder)?;
     fs::write(folder.join(name), bytes)
 }
@@ -95,6 +99,7 @@ impl Stream {
 }
 
 /// Whether a message is retained.
+#[derive(Clone, Copy)]
 enum Retain {
     Yes,
     No,

@@ -6,8 +6,8 @@
 #   scripts/fuzz.sh 3600 split decode     these targets, an hour each
 #
 # Needs cargo-fuzz (`cargo install --locked cargo-fuzz`) and a C++ compiler. What is found lies in fuzz/artifacts/TARGET;
-# `cargo fuzz run TARGET FILE` repeats it. New inputs go to a folder of their own below the target directory, so that the
-# seeds in fuzz/corpus stay small.
+# `RUSTC_BOOTSTRAP=1 cargo fuzz run -s none TARGET FILE` repeats it. Inputs that reach something new stay below the target
+# directory, where the next run goes on with them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -37,6 +37,7 @@ build=(cargo fuzz build --sanitizer none)
 workspace=$(cargo metadata --manifest-path fuzz/Cargo.toml --format-version 1 --no-deps)
 target_dir=${workspace#*\"target_directory\":\"}
 target_dir=${target_dir%%\"*}
+corpus=$target_dir/fuzz-corpus
 machine=$(rustc -vV | sed -n 's/^host: //p')
 
 # The longest input of a target, in bytes.
@@ -60,10 +61,10 @@ options() {
 
 # Runs one target and tells how far it came; fails if it found something.
 run() {
-    local target=$1 log="$target_dir/fuzz-$1.log" found="$target_dir/fuzz-corpus/$1" outcome=0
-    mkdir -p "$found" "fuzz/artifacts/$target" "fuzz/corpus/$target"
+    local target=$1 log="$corpus/$1.log" outcome=0
+    mkdir -p "$corpus/$target" "fuzz/artifacts/$target"
     # shellcheck disable=SC2046 # one word each
-    "$target_dir/$machine/release/$target" $(options "$target") "$found" "fuzz/corpus/$target" >"$log" 2>&1 || outcome=$?
+    "$target_dir/$machine/release/$target" $(options "$target") "$corpus/$target" >"$log" 2>&1 || outcome=$?
     local executions coverage
     executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     coverage=$(sed -n 's/.* cov: \([0-9]*\) ft: \([0-9]*\) .*/\1 edges, \2 features/p' "$log" | tail -n 1)
@@ -78,6 +79,7 @@ failed=0
 for target in "${targets[@]}"; do
     [ -e "fuzz/targets/$target.rs" ] || die "no target $target; there are ${all[*]}"
 done
+cargo run --quiet --manifest-path fuzz/Cargo.toml --bin seeds -- "$corpus"
 for target in "${targets[@]}"; do
     "${build[@]}" "$target" || die "$target does not build"
     run "$target" || failed=1

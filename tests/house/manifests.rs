@@ -37,6 +37,7 @@ const FLOORS: &[Floor] = &[
             "ringmq-broker",
             "ringmq-protocol",
             "ringmq-ring",
+            "rlimit",
             "rustls",
             "signal-hook",
             "toml",

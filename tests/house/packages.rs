@@ -23,7 +23,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("io_uring", &["src/ring/"]),
     ("libc", &["src/ring/", "src/server/runtime/listen.rs", "loadgen/"]),
     ("mimalloc", &["src/server/main.rs", "loadgen/main.rs"]),
-    ("rlimit", &["loadgen/"]),
+    ("rlimit", &["src/server/runtime/descriptors.rs", "loadgen/"]),
     ("rcgen", &["src/server/net/material/"]),
     (
         "rustls",

@@ -51,12 +51,20 @@ pub(crate) struct Plan {
     shards: u16,
     arguments: Vec<String>,
     files_max: Option<u32>,
+    close_linger_ms: u32,
 }
 
 impl Plan {
-    /// One shard, a tcp:// and a tls:// listener on any free port.
+    /// One shard, a tcp:// and a tls:// listener on any free port. At its end it hardly waits for clients that do not
+    /// close, because those of a test seldom do.
     pub(crate) fn new(engine: Engine) -> Plan {
-        Plan { engine, shards: 1, arguments: Vec::new(), files_max: None }
+        Plan { engine, shards: 1, arguments: Vec::new(), files_max: None, close_linger_ms: 100 }
+    }
+
+    /// How long a closing connection may take.
+    pub(crate) fn close_linger_ms(mut self, close_linger_ms: u32) -> Plan {
+        self.close_linger_ms = close_linger_ms;
+        self
     }
 
     pub(crate) fn shards(mut self, shards: u16) -> Plan {
@@ -112,6 +120,7 @@ impl Plan {
         };
         command.arg("--data-dir").arg(scratch.0.join("data"));
         command.args(["--shards", &self.shards.to_string(), "--set", &format!("network.engine={engine}")]);
+        command.args(["--set", &format!("network.close_linger_ms={}", self.close_linger_ms)]);
         command.args(self.arguments);
         Broker::spawn(command, scratch)
     }

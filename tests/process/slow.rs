@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use ringmq_broker::cause::Cause;
-use ringmq_protocol::Qos;
+use ringmq_protocol::{FilterBuf, Packet, PacketId, Properties, Qos, Subscribe, SubscribeOptions, Version};
 
 use crate::broker::{Broker, Engine, FEW_BUFFERS, Plan, on_both_engines};
 use crate::client::{Client, Received, publish_packet};
@@ -16,6 +16,7 @@ on_both_engines! {
     slow_consumers_are_disconnected_after_their_grace,
     retained_messages_are_paced,
     requests_whose_answers_are_not_read_come_to_rest,
+    subscribing_again_and_again_takes_no_memory,
 }
 
 const SEND_QUEUE_BYTES_MAX: u64 = 128 << 10;
@@ -37,8 +38,7 @@ fn deaf_kib_max(count: u64) -> u64 {
 }
 
 fn slow_consumers_are_disconnected_after_their_grace(engine: Engine) {
-    let broker =
-        plan(engine).set("limits.slow_consumer_grace_s=1").set("network.close_linger_ms=100").start();
+    let broker = plan(engine).set("limits.slow_consumer_grace_s=1").start();
     let mut neighbours = Neighbours::move_in(&broker);
     let mut observer = Observer::of(&broker);
     let files = broker.figures().files();
@@ -135,6 +135,32 @@ fn requests_whose_answers_are_not_read_come_to_rest(engine: Engine) {
     broker.finish();
 }
 
+/// Each filter of each SUBSCRIBE asks for retained messages anew, even if the client has subscribed it before.
+fn subscribing_again_and_again_takes_no_memory(engine: Engine) {
+    const TOTAL_BYTES: usize = 4 << 20;
+    let broker = plan(engine).start();
+    let mut neighbours = Neighbours::move_in(&broker);
+    let mut client = Client::connect(&broker, "again");
+    let mut filters = FilterBuf::new();
+    for _ in 0..1000 {
+        filters.push("#", SubscribeOptions::default());
+    }
+    let packet_id = PacketId::new(1).expect("not zero");
+    let (properties, filters) = (Properties::EMPTY, filters.as_filters());
+    let mut request = Vec::new();
+    Packet::Subscribe(Subscribe { packet_id, properties, filters }).encode(Version::V5, &mut request);
+    let before = broker.figures().resident_kib();
+    let mut most = before;
+    for _ in 0..TOTAL_BYTES / request.len() {
+        client.write(&request);
+        assert!(matches!(client.next(), Received::Suback(codes) if codes.len() == 1000));
+        most = most.max(broker.figures().resident_kib());
+    }
+    assert!(most - before < 8 << 10, "{} KiB for one client with one filter", most - before);
+    neighbours.talk();
+    broker.finish();
+}
+
 /// SUBSCRIBE of one filter at QoS 0 with packet identifier 1, without properties.
 fn subscribe_bytes(filter: &str) -> Vec<u8> {
     let length = u8::try_from(filter.len()).expect("a short filter");
@@ -149,7 +175,7 @@ fn messages_for_nobody_leave_nothing() {
     publisher.ping();
     let before = broker.figures().resident_kib();
     let mut bytes = Vec::new();
-    publish_packet("void", &[7; 16 << 10], None).encode(ringmq_protocol::Version::V5, &mut bytes);
+    publish_packet("void", &[7; 16 << 10], None).encode(Version::V5, &mut bytes);
     for _ in 0..1000 {
         publisher.write(&bytes);
     }

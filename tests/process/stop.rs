@@ -1,5 +1,6 @@
 //! From the signal to the end of the process.
 
+use std::io::Write;
 use std::thread;
 use std::time::Duration;
 
@@ -8,24 +9,29 @@ use rustix::process::Signal;
 
 use crate::broker::{Engine, Plan, on_both_engines};
 use crate::certificates::{self, Terms};
-use crate::client::{Client, Received, Stream};
+use crate::client::{Client, Received, Stream, connect_bytes};
 use crate::sockets::{self, End, read_to_end, write_until_stuck};
 
-/// The default of `close_linger_ms`: how long a client is waited for that was told and does not close.
-const CLOSE_LINGER: Duration = Duration::from_secs(2);
+/// How long a client is waited for that was told and does not close.
+const CLOSE_LINGER: Duration = Duration::from_secs(1);
 /// That and a margin for a busy machine, below the default of `stop_timeout_ms`.
-const STOP_MAX: Duration = Duration::from_millis(4500);
+const STOP_MAX: Duration = Duration::from_millis(3500);
 
 on_both_engines! {
     clients_are_told_and_the_process_ends,
     stuck_clients_do_not_hold_it_up,
     strangers_do_not_hold_it_up,
+    connections_of_the_last_moment_do_not_hold_it_up,
+}
+
+fn plan(engine: Engine) -> Plan {
+    Plan::new(engine).close_linger_ms(CLOSE_LINGER.as_millis() as u32)
 }
 
 /// Server shutting down is 0x8B; before 5.0 there is no packet for it. Clients that heed it are all that is waited for.
 fn clients_are_told_and_the_process_ends(engine: Engine) {
     for (shards, signal) in [(1, Signal::INT), (3, Signal::TERM)] {
-        let broker = Plan::new(engine).shards(shards).start();
+        let broker = plan(engine).shards(shards).start();
         let v5: Vec<Client> = (0..10).map(|n| Client::connect(&broker, &format!("v5-{n}"))).collect();
         let v311 = Client::new(sockets::connect(broker.tcp()), Version::V311).accepted("v311");
         let tls = certificates::connect(&broker, &Terms::of(&broker).config(), "tls");
@@ -51,7 +57,7 @@ fn hears<S: Stream>(mut client: Client<S>, expected: &[Received]) {
 
 /// One client does not read what it is sent, one has no room for its acknowledgements, one is in a TLS handshake.
 fn stuck_clients_do_not_hold_it_up(engine: Engine) {
-    let broker = Plan::new(engine).shards(3).start();
+    let broker = plan(engine).shards(3).start();
     let mut deaf = Client::connect_narrow(&broker, "deaf");
     deaf.subscribe("flood", Qos::AtMostOnce);
     let mut publisher = Client::connect(&broker, "publisher");
@@ -63,7 +69,7 @@ fn stuck_clients_do_not_hold_it_up(engine: Engine) {
     let pings = PINGREQ.repeat(32 << 10);
     write_until_stuck(&mut stuck.stream, &pings, Duration::from_millis(200), 64 << 20);
     let mut shaking = sockets::connect(broker.tls());
-    std::io::Write::write_all(&mut shaking, &[0x16, 0x03, 0x01, 0x02]).expect("the broker reads");
+    shaking.write_all(&[0x16, 0x03, 0x01, 0x02]).expect("the broker reads");
     let (status, time) = broker.stop(Signal::TERM);
     assert!(status.success(), "{status}");
     assert!(time < STOP_MAX, "it took {time:?}");
@@ -72,7 +78,7 @@ fn stuck_clients_do_not_hold_it_up(engine: Engine) {
 const PINGREQ: [u8; 2] = [(PacketType::Pingreq as u8) << 4, 0];
 
 fn strangers_do_not_hold_it_up(engine: Engine) {
-    let broker = Plan::new(engine).shards(3).start();
+    let broker = plan(engine).shards(3).start();
     let mut silent: Vec<_> = (0..20).map(|_| sockets::connect(broker.tcp())).collect();
     silent.extend((0..20).map(|_| sockets::connect(broker.tls())));
     Client::connect(&broker, "someone").ping();
@@ -81,5 +87,19 @@ fn strangers_do_not_hold_it_up(engine: Engine) {
     assert!(time < STOP_MAX, "it took {time:?}");
     for stream in &mut silent {
         assert_eq!(read_to_end(stream, Duration::from_secs(1)), (Vec::new(), End::Eof));
+    }
+}
+
+/// Whatever is accepted, or handed from shard to shard, while the broker begins to stop. Often enough that some are.
+fn connections_of_the_last_moment_do_not_hold_it_up(engine: Engine) {
+    for _ in 0..6 {
+        let broker = Plan::new(engine).shards(3).start();
+        let mut late: Vec<_> = (0..6).map(|_| sockets::connect(broker.tcp())).collect();
+        for (n, stream) in late.iter_mut().step_by(2).enumerate() {
+            stream.write_all(&connect_bytes(Version::V5, &format!("late-{n}"))).expect("the kernel takes it");
+        }
+        let (status, time) = broker.stop(Signal::TERM);
+        assert!(status.success(), "{status}");
+        assert!(time < STOP_MAX, "it took {time:?}");
     }
 }

@@ -9,7 +9,7 @@ use ringmq_protocol::{Qos, Version};
 use rustls::{HandshakeKind, ProtocolVersion};
 
 use crate::broker::{Broker, Engine, Plan, on_both_engines};
-use crate::certificates::{self, Authority, ONLY_TLS_1_2, ONLY_TLS_1_3, Terms, shake_hands};
+use crate::certificates::{self, Authority, ONLY_TLS_1_2, ONLY_TLS_1_3, Terms, TlsStream, shake_hands};
 use crate::client::{Client, Received, connect_bytes};
 use crate::neighbour::Neighbours;
 use crate::observer::{EVERY_SECOND, Observer};
@@ -21,6 +21,7 @@ on_both_engines! {
     a_wrong_authority_is_told_and_counted,
     hostile_records_end_their_connection_only,
     answers_follow_the_clients_close_notify,
+    nothing_is_ever_sent_in_the_clear,
 }
 
 fn both_versions_are_served_and_resumed(engine: Engine) {
@@ -126,18 +127,45 @@ fn answers_follow_the_clients_close_notify(engine: Engine) {
     let broker = Plan::new(engine).shards(3).start();
     let config = Terms::of(&broker).config();
     for n in 0..6 {
-        let stream = shake_hands(&broker, &config).expect("the broker is trusted");
+        let stream = connect_and_end(&broker, &config, &format!("half-closed-{n}"));
         let mut client = Client::new(stream, Version::V5);
-        let connect = connect_bytes(Version::V5, &format!("half-closed-{n}"));
-        client.stream.conn.writer().write_all(&connect).expect("it fits");
-        client.stream.conn.send_close_notify();
-        while client.stream.conn.wants_write() {
-            client.stream.conn.write_tls(&mut client.stream.sock).expect("the broker reads");
-        }
         assert!(matches!(client.next(), Received::Connack(_)), "client {n}");
         assert_eq!(client.next(), Received::Eof, "with close_notify");
     }
     broker.finish();
+}
+
+/// Whatever becomes of a connection, and on whichever shard, all that leaves it is a record of TLS.
+fn nothing_is_ever_sent_in_the_clear(engine: Engine) {
+    let broker = Plan::new(engine).shards(3).start();
+    let config = Terms::of(&broker).config();
+    for n in 0..12 {
+        let mut stream = connect_and_end(&broker, &config, &format!("in-the-clear-{n}"));
+        let mut records = Vec::new();
+        // How it ends is the subject of another test.
+        let _ = stream.sock.read_to_end(&mut records);
+        let mut rest = &records[..];
+        while let [kind, 0x03, 0x03, high, low, body @ ..] = rest {
+            assert_eq!(*kind, 0x17, "application data, as which TLS 1.3 disguises everything");
+            rest =
+                body.get(usize::from(u16::from_be_bytes([*high, *low]))..).expect("a record is sent whole");
+        }
+        assert!(rest.is_empty(), "in the clear for client {n}: {rest:02x?}");
+    }
+    broker.finish();
+}
+
+/// Sends CONNECT and close_notify at once.
+fn connect_and_end(broker: &Broker, config: &Arc<rustls::ClientConfig>, client_id: &str) -> TlsStream {
+    let mut stream = shake_hands(broker, config).expect("the broker is trusted");
+    stream.conn.writer().write_all(&connect_bytes(Version::V5, client_id)).expect("it fits");
+    stream.conn.send_close_notify();
+    let mut bytes = Vec::new();
+    while stream.conn.wants_write() {
+        stream.conn.write_tls(&mut bytes).expect("a buffer takes all");
+    }
+    stream.sock.write_all(&bytes).expect("the broker reads");
+    stream
 }
 
 /// A handshake flood: each costs a signature, and nobody waits for all of them.

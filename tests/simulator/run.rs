@@ -237,7 +237,10 @@ impl Simulation {
     fn finale(&mut self) -> Result<(), Complaint> {
         self.heal()?;
         self.come_back()?;
-        self.oracle.set_promise(Promise::Kept);
+        // A send queue this long never fills up here.
+        if self.world.setup().limits.send_queue_bytes_max > 1 << 20 {
+            self.oracle.set_promise(Promise::Kept);
+        }
         self.say_something()?;
         self.check()?;
         self.probe()?;

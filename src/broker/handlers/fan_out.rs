@@ -52,9 +52,19 @@ fn publish_elsewhere(shard: &mut Shard, publication: &mut Publication<'_>) -> Re
 
 /// The local part of a message from another shard. It goes no further.
 pub(crate) fn publish_here(shard: &mut Shard, content: &Arc<Content>) {
+    if has_expired(shard, content) {
+        return;
+    }
     let fingerprint = shard.clients.fingerprint(content.parts().topic);
     let mut publication = Publication::of_content(content, Publisher::default(), fingerprint);
     publish_to_subscribers(shard, &mut publication);
+}
+
+/// Whether a message's time was over before it got this far [MQTT-3.3.2-5]; counted if so.
+pub(crate) fn has_expired(shard: &mut Shard, content: &Content) -> bool {
+    let has_expired = content.expires().is_some_and(|expires| expires <= shard.clients.now);
+    shard.clients.counters.dropped_expired += u64::from(has_expired);
+    has_expired
 }
 
 fn publish_to_subscribers(shard: &mut Shard, publication: &mut Publication<'_>) -> Reach {

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::handlers::announce;
 use crate::handlers::deliver::{Receiver, deliver};
-use crate::handlers::fan_out::Reach;
+use crate::handlers::fan_out::{Reach, has_expired};
 use crate::handlers::session_end::{Begun, may_pass_on};
 use crate::letter::{Letter, SharedPublish};
 use crate::message::{Message, Retain};
@@ -90,6 +90,9 @@ fn to_member(shard: &mut Shard, group: GroupId, publication: &mut Publication<'_
 /// Another shard picked this one. If the group's last member has left meanwhile, the message goes to the shard that
 /// has members now, as far as that is known here; a letter passes each shard once at most.
 pub(crate) fn arrived(shard: &mut Shard, letter: &SharedPublish) {
+    if has_expired(shard, &letter.content) {
+        return;
+    }
     let fingerprint = shard.clients.fingerprint(letter.content.parts().topic);
     let publisher = Publisher { session: None, hash: letter.publisher_hash };
     let mut publication = Publication::of_content(&letter.content, publisher, fingerprint);
@@ -147,6 +150,9 @@ pub(crate) fn orphans(shard: &mut Shard, id: SlotId) -> Vec<Orphan> {
 /// Gives orphans to the members that are left.
 pub(crate) fn pass_on(shard: &mut Shard, orphans: Vec<Orphan>) {
     for orphan in orphans {
+        if has_expired(shard, &orphan.message) {
+            continue;
+        }
         let fingerprint = shard.clients.fingerprint(orphan.message.parts().topic);
         let mut publication = Publication::of_message(&orphan.message, Publisher::default(), fingerprint);
         to_group(shard, orphan.name, &mut publication, 0);

@@ -7,7 +7,6 @@ use smallvec::SmallVec;
 
 use crate::cause::{Cause, Ending};
 use crate::handlers::{end, refill, retained};
-use crate::letter::RetainedFor;
 use crate::shard::Shard;
 use crate::slab::SlotId;
 
@@ -21,7 +20,7 @@ pub(crate) struct PendingSuback {
     /// One per filter, in order [MQTT-3.9.3-1].
     pub(crate) codes: SmallVec<[u8; 8]>,
     /// Subscriptions whose retained messages must follow.
-    pub(crate) reads: SmallVec<[(Arc<str>, RetainedFor); 1]>,
+    pub(crate) reads: SmallVec<[Arc<str>; 1]>,
 }
 
 /// Answers a SUBSCRIBE, now or when every shard knows what it added.
@@ -48,8 +47,8 @@ pub(crate) fn send(shard: &mut Shard, pending: PendingSuback) {
         return end::connection(shard, pending.connection, Ending { cause: Cause::PacketTooLarge, what });
     }
     shard.clients.write(pending.connection, |out, version| packet.encode(version, out));
-    for (filter, receiver) in pending.reads {
-        retained::begin_read(shard, session_id, filter, receiver);
+    for filter in pending.reads {
+        retained::begin_read(shard, session_id, filter);
     }
     refill::refill(shard, session_id);
 }

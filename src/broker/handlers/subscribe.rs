@@ -8,7 +8,6 @@ use smallvec::SmallVec;
 use crate::cause::{Cause, Ending};
 use crate::handlers::announce;
 use crate::handlers::suback::{self, PendingSuback};
-use crate::letter::RetainedFor;
 use crate::shard::Shard;
 use crate::slab::SlotId;
 use crate::topics::{Member, Presence, Subscriber};
@@ -135,9 +134,7 @@ fn add_plain(
         RetainHandling::Never => false,
     };
     if wants_retained && shard.policy(request.listener).retain_available {
-        let subscriber = request.subscriber();
-        let receiver = RetainedFor { options: subscriber.options, identifier: subscriber.identifier };
-        pending.reads.push((Arc::from(filter), receiver));
+        pending.reads.push(Arc::from(filter));
     }
     Ok(())
 }

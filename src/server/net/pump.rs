@@ -17,7 +17,7 @@ use rustls::ServerConfig;
 
 use super::handoff::Handoff;
 use super::receive::{self, Step};
-use super::tls::TlsStream;
+use super::tls::{Received, TlsStream};
 use super::trays;
 use super::wire::{Layer, ReadMode, Wire, Wires};
 use crate::config::Transport;
@@ -77,6 +77,8 @@ pub(crate) struct Pump {
     pub(crate) tls_output: Vec<(SocketId, Vec<u8>)>,
     /// Sockets that are to be closed without a word.
     pub(crate) to_close: Vec<SocketId>,
+    /// Sockets whose peer has ended its TLS stream.
+    pub(crate) peer_closed: Vec<SocketId>,
     /// Connections that came home in this turn.
     arrived: Vec<Handoff>,
     /// Connections that left and whose home had no room in its mailbox yet.
@@ -114,6 +116,7 @@ impl Pump {
             stepped: Vec::new(),
             tls_output: Vec::new(),
             to_close: Vec::new(),
+            peer_closed: Vec::new(),
             arrived: Vec::new(),
             departing: Vec::new(),
             plaintext: Vec::new(),
@@ -135,7 +138,7 @@ impl Pump {
     /// Opens the connections of this turn and begins to read them.
     fn open_accepted(&mut self, net: &mut Network) {
         for (listener, socket) in std::mem::take(&mut self.accepted) {
-            let Some(peer) = net.peer(socket) else {
+            let Some(peer) = net.peer(socket).filter(|_| self.phase == Phase::Serving) else {
                 net.close(socket, Close::Now);
                 continue;
             };
@@ -161,11 +164,15 @@ impl Pump {
     /// Takes over the connections whose home this is.
     fn adopt_arrived(&mut self, net: &mut Network) {
         for handoff in std::mem::take(&mut self.arrived) {
-            let Handoff { fd, tls, bytes, listener, peer, room } = handoff;
-            let Ok(socket) = net.adopt(fd) else {
+            let Handoff { fd, mut tls, bytes, listener, peer, room } = handoff;
+            let adopted = if self.phase == Phase::Serving { net.adopt(fd) } else { Err(fd) };
+            let Ok(socket) = adopted else {
                 self.setup.census.leave(listener);
                 continue;
             };
+            if tls.as_mut().is_some_and(has_ended) {
+                self.peer_closed.push(socket);
+            }
             let now = self.now();
             let opening = Opening { listener, peer, arrival: Arrival::HandedOff, room };
             let Ok(connection) = self.shard.open(now, opening) else {
@@ -279,6 +286,11 @@ impl Pump {
         let now = self.now();
         self.shard.hang_up(now, connection, cause);
     }
+}
+
+/// Whether the peer ended its TLS stream behind its CONNECT, before the connection came home.
+fn has_ended(tls: &mut TlsStream) -> bool {
+    matches!(tls.receive(&mut [], &mut Vec::new(), |_| {}), Ok(Received::PeerClosed))
 }
 
 impl Handler for Pump {

@@ -102,7 +102,8 @@ fn decrypt(pump: &mut Pump, id: SocketId, bytes: &mut [u8]) {
     }
     match outcome {
         Ok(Received::Handshaking | Received::HandshakeDone | Received::Established) => {}
-        Ok(Received::PeerClosed) => give_up(pump, id, Cause::ConnectionLost),
+        // It may still be answered; see `trays::empty`.
+        Ok(Received::PeerClosed) => pump.peer_closed.push(id),
         Err(failure) => {
             pump.log.tls_failed(peer, &failure);
             give_up(pump, id, Cause::TlsFailed);

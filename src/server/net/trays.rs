@@ -29,6 +29,9 @@ pub(crate) fn empty(pump: &mut Pump, net: &mut Network) {
     for order in std::mem::take(&mut pump.shard.trays().orders) {
         carry_out(pump, net, order);
     }
+    for socket in std::mem::take(&mut pump.peer_closed) {
+        answer_goodbye(pump, net, socket);
+    }
     for socket in std::mem::take(&mut pump.to_close) {
         net.close(socket, Close::AfterDrain { linger_ms: pump.setup.close_linger_ms });
     }
@@ -174,6 +177,20 @@ fn close(pump: &mut Pump, net: &mut Network, connection: ConnectionId) {
     }
     wire.layer = Layer::Closing;
     net.close(socket, Close::AfterDrain { linger_ms: pump.setup.close_linger_ms });
+}
+
+/// The peer has ended its TLS stream; everything that it had sent before is answered by now. One on its way home is
+/// ended there.
+fn answer_goodbye(pump: &mut Pump, net: &mut Network, socket: SocketId) {
+    let Some(wire) = pump.wires.get(socket) else { return };
+    let Layer::Tls(tls) = &mut wire.layer else { return };
+    let mut goodbye = net.spare_buffer();
+    tls.close(&mut goodbye);
+    let connection = wire.connection;
+    wire.layer = Layer::Closing;
+    push(net, socket, Segment::Bytes(goodbye));
+    net.close(socket, Close::AfterDrain { linger_ms: pump.setup.close_linger_ms });
+    pump.hang_up(connection, Cause::ConnectionLost);
 }
 
 fn hand_off(pump: &mut Pump, net: &mut Network, handoff: HandOff) {

@@ -6,7 +6,8 @@ use ringmq_protocol::{PacketId, Publish, Qos, Version};
 
 use super::fan_out::fits_certainly;
 use super::inbound::resolve;
-use super::model::{Due, Exchange, Publication, Read, SessionIndex, Step, Variant};
+use super::model::{Due, Exchange, Publication, SessionIndex, Step, Variant};
+use super::retained::{Demand, RetainedCopy};
 use super::{Complaint, Oracle};
 use crate::simulator::facts::Pace;
 use crate::simulator::messages::{Message, MessageId, Messages};
@@ -97,7 +98,8 @@ impl Oracle {
     fn is_abandoned(&self, seen: &Seen<'_>, exchange: &Exchange, messages: &Messages) -> bool {
         let message = messages.get(exchange.message);
         let is_large = !fits_certainly(&self.sessions[seen.session], message);
-        is_large && exchange.step == Step::Published && exchange.wire != seen.wire && !seen.ids.contains(&exchange.message)
+        let is_repeat = seen.publish.dup && seen.ids.contains(&exchange.message);
+        is_large && exchange.step == Step::Published && exchange.wire != seen.wire && !is_repeat
     }
 
     /// [MQTT-3.3.1-1], [MQTT-4.4.0-1]: a repeat has DUP set, and comes only on a new connection.
@@ -179,12 +181,12 @@ impl Oracle {
     /// A delivery that could be one of several kinds: what is owed comes first.
     fn take_in_any_order(&mut self, seen: &Seen<'_>, messages: &Messages) -> Option<usize> {
         let Seen { session, ids, variant, .. } = seen;
-        let message = messages.get(ids[0]);
+        let copy = RetainedCopy { ids: ids.clone(), seen: variant.clone() };
         let found = self.take_due(*session, ids, variant, |due, is_expired| due.is_owed && !is_expired);
-        let found = found.or_else(|| self.take_retained(*session, ids, variant, message, Read::owes));
+        let found = found.or_else(|| self.take_retained(*session, &copy, Demand::Owed, messages));
         let found = found.or_else(|| self.take_shared(*session, ids, variant, messages));
-        let found = found.or_else(|| self.take_retained(*session, ids, variant, message, |_, _| true));
-        found.or_else(|| self.take_due(*session, ids, variant, |_, _| true))
+        let found = found.or_else(|| self.take_due(*session, ids, variant, |_, _| true));
+        found.or_else(|| self.take_retained(*session, &copy, Demand::Any, messages))
     }
 
     /// Finds the first plain delivery of this form that `wanted` accepts, told whether its time is over, and notes

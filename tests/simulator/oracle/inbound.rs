@@ -171,7 +171,7 @@ impl Oracle {
                 since: moment,
                 is_begun: false,
                 is_cancelled: false,
-                given: std::collections::BTreeSet::new(),
+                given: std::collections::BTreeMap::new(),
             });
         }
         session.subscriptions.push(subscription);

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use ringmq_broker::cause::Cause;
 use ringmq_protocol::{PacketId, PacketType, Qos, SubscribeOptions, Version, matches};
 
+use super::retained::RetainedCopy;
 use crate::simulator::frames::Frames;
 use crate::simulator::messages::MessageId;
 use crate::simulator::wire::WireId;
@@ -113,8 +114,8 @@ pub(crate) struct Read {
     pub(crate) is_begun: bool,
     /// Its subscription is gone: nothing is owed any more.
     pub(crate) is_cancelled: bool,
-    /// Topics of which it has given the message.
-    pub(crate) given: BTreeSet<String>,
+    /// What it has given, by topic.
+    pub(crate) given: BTreeMap<String, RetainedCopy>,
 }
 
 /// One life of a session.

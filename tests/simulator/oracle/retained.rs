@@ -23,6 +23,23 @@ pub(crate) struct Kept {
     gone: Option<Moment>,
 }
 
+/// A delivery that was counted as that of a retained message.
+#[derive(Clone, Debug)]
+pub(crate) struct RetainedCopy {
+    /// What it may be: one message, or all those that erase a topic.
+    pub(crate) ids: Vec<MessageId>,
+    pub(crate) seen: Variant,
+}
+
+/// Which reads are looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Demand {
+    /// Those that certainly owe the message.
+    Owed,
+    /// Those that may give it.
+    Any,
+}
+
 impl Kept {
     /// Whether it certainly came before `other`.
     fn precedes(&self, other: &Kept) -> bool {
@@ -77,28 +94,74 @@ impl Oracle {
         }
     }
 
-    /// Finds the read that a delivery with RETAIN 1 may belong to among those that `wanted` accepts, and notes it.
+    /// Finds the read that a delivery with RETAIN 1 may belong to, and notes it. What was counted for a read before may
+    /// be for another, or have been no retained message at all.
     pub(super) fn take_retained(
         &mut self,
         session: SessionIndex,
-        ids: &[MessageId],
-        seen: &Variant,
-        message: &Message,
-        wanted: impl Fn(&Read, &Kept) -> bool,
+        copy: &RetainedCopy,
+        demand: Demand,
+        messages: &Messages,
     ) -> Option<usize> {
-        let Some(all) = self.retained.get(&message.topic).filter(|_| seen.retain) else { return None };
-        // The newest first, an older one has most likely come to its end; those that were cancelled last.
-        let mut reads: Vec<&mut Read> = self.sessions[session].reads.iter_mut().rev().collect();
-        reads.sort_by_key(|read| read.is_cancelled);
-        let reads = reads.into_iter();
-        for read in reads.filter(|read| read.looks_like(seen, message)) {
-            let possible = |kept: &&Kept| ids.contains(&kept.message) && kept.gone.is_none_or(|gone| gone >= read.since);
-            if let Some(kept) = all.iter().filter(possible).find(|kept| wanted(read, kept)) {
-                read.given.insert(message.topic.clone());
-                return Some(kept.publication);
+        let topic = messages.get(*copy.ids.first()?).topic.clone();
+        let places = self.places_for(session, copy, demand, messages);
+        let free = places.iter().find(|(read, _)| !self.sessions[session].reads[*read].given.contains_key(&topic));
+        if let Some(&(read, publication)) = free {
+            self.sessions[session].reads[read].given.insert(topic, copy.clone());
+            return Some(publication);
+        }
+        for (read, publication) in places {
+            let held = self.sessions[session].reads[read].given[&topic].clone();
+            let others = self.places_for(session, &held, Demand::Any, messages);
+            let other = others.iter().find(|(other, _)| !self.sessions[session].reads[*other].given.contains_key(&topic));
+            if let Some(&(other, _)) = other {
+                self.sessions[session].reads[other].given.insert(topic.clone(), held);
+            } else if self.take_due(session, &held.ids, &held.seen, |_, _| true).is_none() {
+                continue;
             }
+            self.sessions[session].reads[read].given.insert(topic, copy.clone());
+            return Some(publication);
         }
         None
+    }
+
+    /// The reads that a copy may belong to, each with the publication that it would be: the newest first, as older
+    /// ones have most likely come to their end, and those that were cancelled or hardly begun last.
+    fn places_for(
+        &self,
+        session: SessionIndex,
+        copy: &RetainedCopy,
+        demand: Demand,
+        messages: &Messages,
+    ) -> Vec<(usize, usize)> {
+        let mut reads: Vec<usize> = (0..self.sessions[session].reads.len()).rev().collect();
+        reads.sort_by_key(|&read| {
+            let read = &self.sessions[session].reads[read];
+            (read.is_cancelled, !read.is_begun)
+        });
+        let place = |index: usize| {
+            let read = &self.sessions[session].reads[index];
+            let kept = copy.ids.iter().find_map(|&id| self.kept_for(read, id, &copy.seen, demand, messages))?;
+            Some((index, kept.publication))
+        };
+        reads.into_iter().filter_map(place).collect()
+    }
+
+    /// What was or may have been kept of a message since a read began, if a copy of it would look like `seen`.
+    fn kept_for(
+        &self,
+        read: &Read,
+        id: MessageId,
+        seen: &Variant,
+        demand: Demand,
+        messages: &Messages,
+    ) -> Option<&Kept> {
+        let message = messages.get(id);
+        let all = self.retained.get(&message.topic).filter(|_| read.looks_like(seen, message))?;
+        all.iter().find(|kept| {
+            let is_possible = kept.message == id && kept.gone.is_none_or(|gone| gone >= read.since);
+            is_possible && (demand == Demand::Any || read.owes(kept))
+        })
     }
 
     /// Every read of a session must have given what was certainly kept all the time.
@@ -107,7 +170,7 @@ impl Oracle {
             for (topic, all) in &self.retained {
                 let mut possible = all.iter().filter(|kept| kept.gone.is_none_or(|gone| gone >= read.since));
                 let (Some(kept), None) = (possible.next(), possible.next()) else { continue };
-                if self.is_owed_to(read, session, kept, messages.get(kept.message)) && !read.given.contains(topic) {
+                if self.is_owed_to(read, session, kept, messages.get(kept.message)) && !read.given.contains_key(topic) {
                     let message = messages.describe(kept.message);
                     return Err(format!("{} was not sent the retained {message} for {}", session.client, read.filter));
                 }
@@ -166,15 +229,13 @@ impl Oracle {
 impl Read {
     /// Whether a message was kept before it began, so that it owes it.
     pub(super) fn owes(&self, kept: &Kept) -> bool {
-        !self.is_cancelled && kept.gone.is_none() && kept.stored.is_some_and(|(_, latest)| latest < self.since)
+        self.is_begun && !self.is_cancelled && kept.gone.is_none() && kept.stored.is_some_and(|(_, latest)| latest < self.since)
     }
 
     fn looks_like(&self, seen: &Variant, message: &Message) -> bool {
         let identifiers = if self.identifier > 0 { vec![self.identifier] } else { Vec::new() };
         let qos = self.options.qos.min(message.qos);
-        let is_new = !self.given.contains(&message.topic);
-        is_new
-            && ringmq_protocol::matches(&self.filter, &message.topic)
+        ringmq_protocol::matches(&self.filter, &message.topic)
             && *seen == Variant { qos, retain: true, identifiers }
     }
 }

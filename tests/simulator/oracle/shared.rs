@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use ringmq_protocol::Qos;
 
-use super::model::{Group, Membership, Publication, SessionIndex, SharedCopy, SharedDue, Variant};
+use super::model::{Group, Membership, Publication, SessionIndex, SharedCopy, SharedDue, Step, Variant};
 use super::{Complaint, Oracle};
 use super::fan_out::fits_certainly;
 use crate::simulator::messages::{Message, MessageId, Messages};
@@ -74,8 +74,12 @@ impl Oracle {
             && self.is_member(copy.session, &due.group, publication, &copy.seen, message)
     }
 
-    /// The client has a shared delivery: nobody else may get it.
+    /// The client has a message: if no other copy of it is under way, nobody else may get its shared one.
     pub(super) fn shared_done(&mut self, id: MessageId, session: SessionIndex) {
+        let mut exchanges = self.sessions[session].exchanges.values();
+        if exchanges.any(|exchange| exchange.message == id && exchange.step == Step::Published) {
+            return;
+        }
         let publications = &self.publications;
         let of_message = self.shared.iter_mut().filter(|due| publications[due.publication].message == id);
         let copies = of_message.flat_map(|due| &mut due.given);
