@@ -13,7 +13,7 @@ use crate::counters::Counters;
 use crate::message::Content;
 use crate::slab::SlotId;
 use crate::time::Time;
-use crate::topics::{GroupId, GroupName, GroupUpdate, RouteKey};
+use crate::topics::{GroupId, GroupName, GroupUpdate, RouteKey, SubscriptionOptions};
 
 /// One letter. Small, so that a queue of them is: what is large is behind a pointer.
 #[derive(Clone, Debug)]
@@ -133,6 +133,15 @@ pub struct Figures {
     pub load_permille: u16,
     /// When it wrote them down.
     pub at: Time,
+}
+
+/// What a subscription needs to know of a retained message on its way to it.
+#[derive(Clone, Copy, Debug)]
+pub struct RetainedFor {
+    /// Options of the subscription.
+    pub options: SubscriptionOptions,
+    /// Its identifier; 0 for none.
+    pub identifier: u32,
 }
 
 impl Letter {

@@ -95,7 +95,8 @@ impl Messages {
             return (0..self.all.len()).map(MessageId).filter(is_it).collect();
         }
         let digits = payload[1..].iter().take_while(|byte| byte.is_ascii_digit());
-        let number = digits.fold(0_usize, |number, digit| number.wrapping_mul(10).wrapping_add(usize::from(digit - b'0')));
+        let number = digits
+            .fold(0_usize, |number, digit| number.wrapping_mul(10).wrapping_add(usize::from(digit - b'0')));
         Some(MessageId(number)).filter(|id| id.0 < self.all.len()).filter(is_it).into_iter().collect()
     }
 

@@ -13,9 +13,25 @@ use super::random::Random;
 use super::setup::{Weather, WorldSetup};
 use super::wire::ClientEnd;
 
-const TOPICS: [&str; 9] = ["a", "a/b", "a/c", "a/b/c", "b", "b/c", "b/x", "d/e/f", "long/topic/of/many/levels"];
+const TOPICS: [&str; 9] =
+    ["a", "a/b", "a/c", "a/b/c", "b", "b/c", "b/x", "d/e/f", "long/topic/of/many/levels"];
 const FILTERS: [&str; 16] = [
-    "a", "a/b", "a/c", "a/b/c", "b", "b/c", "d/e/f", "#", "+", "a/#", "a/+", "+/b", "+/+/c", "b/#", "+/c/#", "long/+/of/#",
+    "a",
+    "a/b",
+    "a/c",
+    "a/b/c",
+    "b",
+    "b/c",
+    "d/e/f",
+    "#",
+    "+",
+    "a/#",
+    "a/+",
+    "+/b",
+    "+/+/c",
+    "b/#",
+    "+/c/#",
+    "long/+/of/#",
 ];
 const SHARED: [&str; 5] = ["$share/g/a/#", "$share/g/b", "$share/h/a/b", "$share/g/+", "$share/h/a/b/c"];
 
@@ -37,7 +53,8 @@ impl Plan {
     pub fn new(seed: u64, shard_count: u16) -> Plan {
         let mut random = Random::new(seed, 2);
         let clients = random.between(2, 7);
-        let versions = (0..clients).map(|_| *random.pick(&[Version::V5, Version::V5, Version::V311, Version::V31]));
+        let versions =
+            (0..clients).map(|_| *random.pick(&[Version::V5, Version::V5, Version::V311, Version::V31]));
         let versions = versions.collect();
         let setup = setup(seed, shard_count, &mut random);
         let ops = random.between(30, 150);
@@ -157,7 +174,11 @@ impl Dice {
     }
 
     fn filter(&mut self) -> &'static str {
-        if self.random.chance(25) { *self.random.pick::<&'static str>(&SHARED) } else { *self.random.pick::<&str>(&FILTERS) }
+        if self.random.chance(25) {
+            *self.random.pick::<&'static str>(&SHARED)
+        } else {
+            *self.random.pick::<&str>(&FILTERS)
+        }
     }
 
     fn subscribe(&mut self, client: usize) -> Op {
@@ -176,7 +197,11 @@ impl Dice {
             qos: self.qos(),
             no_local: self.random.chance(20) && !filter.starts_with('$'),
             retain_as_published: self.random.chance(30),
-            retain_handling: *self.random.pick(&[RetainHandling::Always, RetainHandling::IfNew, RetainHandling::Never]),
+            retain_handling: *self.random.pick(&[
+                RetainHandling::Always,
+                RetainHandling::IfNew,
+                RetainHandling::Never,
+            ]),
         }
     }
 

@@ -100,7 +100,8 @@ impl Simulation {
             Op::Connect(client, shard, wish) => self.connect(*client, *shard, wish),
             Op::Publish(client, content) => self.publish(*client, content),
             Op::Subscribe(client, filters, identifier) => {
-                let filters: Vec<_> = filters.iter().map(|&(filter, options)| (filter.to_owned(), options)).collect();
+                let filters: Vec<_> =
+                    filters.iter().map(|&(filter, options)| (filter.to_owned(), options)).collect();
                 self.clients[*client].subscribe(&mut self.world, &filters, *identifier);
             }
             Op::Unsubscribe(client, filters) => {
@@ -120,8 +121,12 @@ impl Simulation {
                 self.clients[*client].cut(&mut self.world, *how);
             }
             Op::Answer(client, answers) => self.clients[*client].set_answers(&mut self.world, *answers),
-            Op::Stick(client) => self.clients[*client].wire().into_iter().for_each(|wire| self.world.stick(wire)),
-            Op::Unstick(client) => self.clients[*client].wire().into_iter().for_each(|wire| self.world.unstick(wire)),
+            Op::Stick(client) => {
+                self.clients[*client].wire().into_iter().for_each(|wire| self.world.stick(wire))
+            }
+            Op::Unstick(client) => {
+                self.clients[*client].wire().into_iter().for_each(|wire| self.world.unstick(wire))
+            }
             Op::Ping(client) => self.clients[*client].ping(&mut self.world),
             Op::Expel(client) => {
                 let wire = self.clients[*client].wire();
@@ -269,7 +274,10 @@ impl Simulation {
             for client in 0..self.clients.len() {
                 let extras = Extras::None;
                 let topic = "a/b";
-                self.publish(client, &Content { topic, qos, retain: false, expiry_s: None, payload_bytes: 1, extras });
+                self.publish(
+                    client,
+                    &Content { topic, qos, retain: false, expiry_s: None, payload_bytes: 1, extras },
+                );
             }
             self.settle()?;
         }

@@ -1,7 +1,7 @@
 //! Runs seeds of the simulator.
 
 use ringmq_tests::simulator::plan::Plan;
-use ringmq_tests::simulator::run::{run,run_and_tell};
+use ringmq_tests::simulator::run::{run, run_and_tell};
 
 fn main() {
     std::panic::set_hook(Box::new(|_| {}));
@@ -9,7 +9,9 @@ fn main() {
     let mut failed = 0;
     if args[0] == args[1] {
         let (outcome, lines) = run_and_tell(&Plan::new(args[0], args[2] as u16));
-        for line in lines { println!("{line}"); }
+        for line in lines {
+            println!("{line}");
+        }
         println!("{outcome:?}");
     }
     for seed in args[0]..args[1] {

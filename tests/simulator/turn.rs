@@ -112,7 +112,7 @@ impl World {
         }
         let mut moved = false;
         for from in senders {
-            while !self.holds() {
+            while !self.holds() && !self.is_holding_letters {
                 let Some(letter) = self.mailboxes.take(from, shard) else { break };
                 self.digest.add(u64::from(letter.rank()) << 32 | u64::from(from) << 16 | u64::from(shard));
                 self.tell(What::Taken { from, to: shard });

@@ -49,6 +49,8 @@ pub struct World {
     pub(crate) saboteur: Saboteur,
     pub(crate) digest: Digest,
     pub(crate) notes: Vec<Note>,
+    /// Letters stay in their mailboxes.
+    pub(crate) is_holding_letters: bool,
     /// Wires whose CONNECT was handled.
     pub(crate) connects: u64,
     /// What happened, if anybody wants to know.
@@ -72,6 +74,7 @@ impl World {
             saboteur: Saboteur::new(setup.sabotage, setup.seed),
             digest: Digest::default(),
             notes: Vec::new(),
+            is_holding_letters: false,
             connects: 0,
             facts: None,
             setup,
@@ -204,6 +207,16 @@ impl World {
             self.shards[usize::from(shard)].shut_down(self.now);
             self.empty_trays(shard);
         }
+    }
+
+    /// From now on letters stay in their mailboxes.
+    pub fn hold_letters(&mut self) {
+        self.is_holding_letters = true;
+    }
+
+    /// From now on letters move again.
+    pub fn release_letters(&mut self) {
+        self.is_holding_letters = false;
     }
 
     /// From now on what happens is recorded, for [`World::take_facts`].

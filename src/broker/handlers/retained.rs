@@ -9,14 +9,14 @@ use crate::clients::Timer;
 use crate::handlers::deliver::{Receiver, deliver};
 use crate::handlers::fan_out::has_expired;
 use crate::handlers::refill::{self, Allowed, Progress};
-use crate::letter::{Letter, ReadId, RetainedAnswer, RetainedQuestion};
+use crate::letter::{Letter, ReadId, RetainedAnswer, RetainedFor, RetainedQuestion};
 use crate::message::{Content, Message, Retain};
 use crate::publication::{Publication, Publisher};
 use crate::seed::{ShardId, shard_of};
 use crate::session::reads::ReadStage;
-use crate::shard::{Shard, Topics};
+use crate::shard::Shard;
 use crate::slab::SlotId;
-use crate::topics::{Entry, Fingerprint, PageQuery, Subscriber, is_wildcard};
+use crate::topics::{Entry, Fingerprint, PageQuery, is_wildcard};
 
 /// Messages in one page, and topics looked at for one page.
 const PAGE_ITEMS_MAX: usize = 256;
@@ -91,7 +91,7 @@ pub(crate) fn expire(shard: &mut Shard) {
 }
 
 /// Begins to read the retained messages of a subscription: from the one shard that can have them, or from all.
-pub(crate) fn begin_read(shard: &mut Shard, session: SlotId, filter: Arc<str>) {
+pub(crate) fn begin_read(shard: &mut Shard, session: SlotId, filter: Arc<str>, receiver: RetainedFor) {
     let shards = if is_wildcard(&filter) {
         0..shard.setup.shard_count
     } else {
@@ -99,7 +99,7 @@ pub(crate) fn begin_read(shard: &mut Shard, session: SlotId, filter: Arc<str>) {
         home..home + 1
     };
     if let Some(session) = shard.clients.sessions.get_mut(session) {
-        session.outgoing().reads.push(filter, shards);
+        session.outgoing().reads.push(filter, receiver, shards);
     }
 }
 
@@ -108,21 +108,19 @@ pub(crate) fn send_next(shard: &mut Shard, session_id: SlotId, allowed: Allowed)
     let Some(session) = shard.clients.sessions.get_mut(session_id) else { return Progress::None };
     let reads = &mut session.outgoing().reads;
     let Some(read) = reads.front() else { return Progress::None };
-    let Some(subscriber) = subscriber(&shard.topics, session_id, &read.filter) else {
-        // Unsubscribed meanwhile: an answer that is still under way finds no read that waits for it.
-        reads.pop();
-        return Progress::Made;
-    };
     match &mut read.stage {
         ReadStage::Asked => Progress::None,
         ReadStage::Sending(page) => {
-            let next_qos =
-                page.front().map_or(Qos::AtMostOnce, |message| message.qos().min(subscriber.options.qos()));
+            let granted = read.receiver.options.qos();
+            let next_qos = page.front().map_or(Qos::AtMostOnce, |message| message.qos().min(granted));
             if allowed == Allowed::OnlyQos0 && next_qos > Qos::AtMostOnce {
                 return Progress::None;
             }
             match page.pop_front() {
-                Some(message) => send(shard, &message, subscriber),
+                Some(message) => {
+                    let receiver = read.receiver;
+                    send(shard, session_id, &message, receiver);
+                }
                 None => read.stage = ReadStage::Ask,
             }
             Progress::Made
@@ -136,16 +134,9 @@ pub(crate) fn send_next(shard: &mut Shard, session_id: SlotId, allowed: Allowed)
             let question =
                 RetainedQuestion { read: read_id, filter: read.filter.clone(), after: after.map(Box::from) };
             read.stage = ReadStage::Asked;
-            reads.begin_front();
             ask(shard, at, question)
         }
     }
-}
-
-/// The subscription that a read is for, as it is now.
-fn subscriber(topics: &Topics, session: SlotId, filter: &str) -> Option<Subscriber> {
-    let id = topics.subscriptions.id(filter)?;
-    topics.subscriptions.subscriber(id, session.index()).copied()
 }
 
 fn ask(shard: &mut Shard, at: ShardId, question: RetainedQuestion) -> Progress {
@@ -196,16 +187,16 @@ fn take_page(shard: &mut Shard, id: ReadId, found: VecDeque<Message>, next: Opti
 }
 
 /// One retained message to its new subscriber, with RETAIN 1 [MQTT-3.3.1-8 of 3.1.1].
-fn send(shard: &mut Shard, message: &Message, subscriber: Subscriber) {
+fn send(shard: &mut Shard, session: SlotId, message: &Message, receiver: RetainedFor) {
     if has_expired(shard, message) {
         return;
     }
-    let identifier = [subscriber.identifier];
+    let identifier = [receiver.identifier];
     let to = Receiver {
-        session: subscriber.session,
-        qos: subscriber.options.qos(),
+        session: session.index(),
+        qos: receiver.options.qos(),
         retain: Retain::Yes,
-        identifiers: if subscriber.identifier == 0 { &[] } else { &identifier },
+        identifiers: if receiver.identifier == 0 { &[] } else { &identifier },
         group: None,
     };
     let fingerprint: Fingerprint = shard.clients.fingerprint(message.parts().topic);

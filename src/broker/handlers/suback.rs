@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use crate::cause::{Cause, Ending};
 use crate::handlers::{end, refill, retained};
+use crate::letter::RetainedFor;
 use crate::shard::Shard;
 use crate::slab::SlotId;
 
@@ -20,7 +21,7 @@ pub(crate) struct PendingSuback {
     /// One per filter, in order [MQTT-3.9.3-1].
     pub(crate) codes: SmallVec<[u8; 8]>,
     /// Subscriptions whose retained messages must follow.
-    pub(crate) reads: SmallVec<[Arc<str>; 1]>,
+    pub(crate) reads: SmallVec<[(Arc<str>, RetainedFor); 1]>,
 }
 
 /// Answers a SUBSCRIBE, now or when every shard knows what it added.
@@ -47,8 +48,8 @@ pub(crate) fn send(shard: &mut Shard, pending: PendingSuback) {
         return end::connection(shard, pending.connection, Ending { cause: Cause::PacketTooLarge, what });
     }
     shard.clients.write(pending.connection, |out, version| packet.encode(version, out));
-    for filter in pending.reads {
-        retained::begin_read(shard, session_id, filter);
+    for (filter, receiver) in pending.reads {
+        retained::begin_read(shard, session_id, filter, receiver);
     }
     refill::refill(shard, session_id);
 }

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use crate::cause::{Cause, Ending};
 use crate::handlers::announce;
 use crate::handlers::suback::{self, PendingSuback};
+use crate::letter::RetainedFor;
 use crate::shard::Shard;
 use crate::slab::SlotId;
 use crate::topics::{Member, Presence, Subscriber};
@@ -134,7 +135,9 @@ fn add_plain(
         RetainHandling::Never => false,
     };
     if wants_retained && shard.policy(request.listener).retain_available {
-        pending.reads.push(Arc::from(filter));
+        let subscriber = request.subscriber();
+        let receiver = RetainedFor { options: subscriber.options, identifier: subscriber.identifier };
+        pending.reads.push((Arc::from(filter), receiver));
     }
     Ok(())
 }

@@ -44,6 +44,9 @@ fn remove_plain(shard: &mut Shard, session_id: SlotId, filter: &str) -> Reason {
     };
     if let Some(session) = shard.clients.sessions.get_mut(session_id) {
         session.remove_filter(removed.id);
+        if let Some(outgoing) = session.outgoing_if_any() {
+            outgoing.reads.cancel(filter);
+        }
     }
     announce::closed(shard, removed.closes_route);
     Reason::Success

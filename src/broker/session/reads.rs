@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::letter::RetainedFor;
 use crate::message::Message;
 use crate::seed::ShardId;
 
@@ -27,6 +28,7 @@ pub(crate) struct Read {
     /// Tells an answer from one to an earlier read.
     pub(crate) number: u32,
     pub(crate) filter: Arc<str>,
+    pub(crate) receiver: RetainedFor,
     pub(crate) stage: ReadStage,
     /// Shards still to be asked, the present one first.
     shards: Range<ShardId>,
@@ -50,13 +52,16 @@ impl Read {
     }
 }
 
-/// The reads of one session, done one after the other. A filter that is subscribed again while its read waits is
-/// read once: so there are no more reads than subscriptions, however often a client asks.
+/// Reads that may wait before a filter that is subscribed again while its read waits is read once for both.
+const READS_EACH_MAX: usize = 1024;
+
+/// The reads of one session, done one after the other: one for each subscribe [MQTT-3.3.1-9], but no more than
+/// [`READS_EACH_MAX`] and one for each subscription, however often a client asks.
 #[derive(Debug, Default)]
 pub(crate) struct Reads {
     queue: VecDeque<Read>,
-    /// Filters whose read has not begun.
-    waiting: BTreeSet<Arc<str>>,
+    /// Filters that were added when there were many; each is in the queue.
+    crowded: BTreeSet<Arc<str>>,
     made: u32,
 }
 
@@ -65,14 +70,14 @@ impl Reads {
         self.queue.is_empty()
     }
 
-    /// Lets a read over `shards` follow, unless one of this filter waits already.
-    pub(crate) fn push(&mut self, filter: Arc<str>, shards: Range<ShardId>) {
-        if !self.waiting.insert(filter.clone()) {
+    /// Lets a read over `shards` follow; where there are many already, only if none was added for this filter since.
+    pub(crate) fn push(&mut self, filter: Arc<str>, receiver: RetainedFor, shards: Range<ShardId>) {
+        if self.queue.len() >= READS_EACH_MAX && !self.crowded.insert(filter.clone()) {
             return;
         }
         let number = self.made;
         self.made = self.made.wrapping_add(1);
-        self.queue.push_back(Read { number, filter, stage: ReadStage::Ask, shards, after: None });
+        self.queue.push_back(Read { number, filter, receiver, stage: ReadStage::Ask, shards, after: None });
     }
 
     /// The read that is being done.
@@ -80,45 +85,45 @@ impl Reads {
         self.queue.front_mut()
     }
 
-    /// The front read begins: from now on the same filter is read anew.
-    pub(crate) fn begin_front(&mut self) {
-        if let Some(read) = self.queue.front() {
-            self.waiting.remove(&read.filter);
+    /// The read that is being done is over.
+    pub(crate) fn pop(&mut self) {
+        self.queue.pop_front();
+        if self.queue.is_empty() {
+            *self = Reads { made: self.made, ..Reads::default() };
         }
     }
 
-    /// The read that is being done is over.
-    pub(crate) fn pop(&mut self) {
-        self.begin_front();
-        self.queue.pop_front();
-        if self.queue.is_empty() {
-            self.queue = VecDeque::new();
-        }
+    /// Ends the reads of a filter that is no longer subscribed.
+    pub(crate) fn cancel(&mut self, filter: &str) {
+        self.queue.retain(|read| &*read.filter != filter);
+        self.crowded.remove(filter);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use ringmq_protocol::Qos;
+
     use super::*;
+    use crate::topics::SubscriptionOptions;
 
     #[test]
-    fn a_filter_waits_once_however_often_it_is_subscribed() {
+    fn where_there_are_many_a_filter_waits_once() {
+        let receiver = RetainedFor { options: SubscriptionOptions::new(Qos::AtMostOnce), identifier: 0 };
         let mut reads = Reads::default();
-        for filter in ["#", "a", "#", "#", "a"] {
-            reads.push(filter.into(), 0..2);
+        for _ in 0..READS_EACH_MAX {
+            reads.push("#".into(), receiver, 0..2);
         }
-        assert_eq!(reads.queue.len(), 2);
-        reads.begin_front();
-        reads.push("#".into(), 0..2);
-        reads.push("#".into(), 0..2);
-        assert_eq!(reads.queue.len(), 3);
-        let order = std::iter::from_fn(|| {
-            let filter = reads.front()?.filter.clone();
+        for filter in ["#", "a", "#", "a", "#"] {
+            reads.push(filter.into(), receiver, 0..2);
+        }
+        assert_eq!(reads.queue.len(), READS_EACH_MAX + 2);
+        reads.cancel("a");
+        reads.push("a".into(), receiver, 0..2);
+        assert_eq!(reads.queue.len(), READS_EACH_MAX + 2);
+        while !reads.is_empty() {
             reads.pop();
-            Some(filter)
-        });
-        let order: Vec<_> = order.collect();
-        assert_eq!(order, ["#".into(), "a".into(), Arc::<str>::from("#")]);
-        assert!(reads.waiting.is_empty());
+        }
+        assert!(reads.crowded.is_empty());
     }
 }

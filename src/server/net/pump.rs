@@ -17,7 +17,7 @@ use rustls::ServerConfig;
 
 use super::handoff::Handoff;
 use super::receive::{self, Step};
-use super::tls::{Received, TlsStream};
+use super::tls::TlsStream;
 use super::trays;
 use super::wire::{Layer, ReadMode, Wire, Wires};
 use crate::config::Transport;
@@ -170,7 +170,7 @@ impl Pump {
                 self.setup.census.leave(listener);
                 continue;
             };
-            if tls.as_mut().is_some_and(has_ended) {
+            if tls.as_mut().is_some_and(receive::has_ended) {
                 self.peer_closed.push(socket);
             }
             let now = self.now();
@@ -286,11 +286,6 @@ impl Pump {
         let now = self.now();
         self.shard.hang_up(now, connection, cause);
     }
-}
-
-/// Whether the peer ended its TLS stream behind its CONNECT, before the connection came home.
-fn has_ended(tls: &mut TlsStream) -> bool {
-    matches!(tls.receive(&mut [], &mut Vec::new(), |_| {}), Ok(Received::PeerClosed))
 }
 
 impl Handler for Pump {

@@ -112,3 +112,8 @@ fn decrypt(pump: &mut Pump, id: SocketId, bytes: &mut [u8]) {
     plaintext.clear();
     pump.plaintext = plaintext;
 }
+
+/// Whether the peer ended its TLS stream behind its CONNECT, before the connection came home.
+pub(super) fn has_ended(tls: &mut TlsStream) -> bool {
+    matches!(tls.receive(&mut [], &mut Vec::new(), |_| {}), Ok(Received::PeerClosed))
+}

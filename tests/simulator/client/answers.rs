@@ -2,7 +2,9 @@
 //!
 //! Owns the client's half of the exchanges. Must never know the broker's inside.
 
-use ringmq_protocol::{Ack, Connack, Packet, PacketId, PacketType, Publish, Qos, Reason, Suback, Version, encode_ack};
+use ringmq_protocol::{
+    Ack, Connack, Packet, PacketId, PacketType, Publish, Qos, Reason, Suback, Version, encode_ack,
+};
 
 use super::{Client, Offer, Stage, Step};
 use crate::simulator::messages::Messages;

@@ -55,20 +55,29 @@ impl Oracle {
             Some(id) => self.under_identifier(&seen, id, messages),
             None => self.first_time(&seen, messages).map(|_| ()),
         };
-        outcome.and_then(|()| self.check_passed_on(&seen, message)).map_err(|complaint| format!("{name} {complaint}"))
+        outcome
+            .and_then(|()| self.check_passed_on(&seen, message))
+            .map_err(|complaint| format!("{name} {complaint}"))
     }
 
     /// The topic, its alias resolved within the client's maximum [MQTT-3.1.2-26].
     fn topic_of(&mut self, wire: WireId, publish: &Publish<'_>) -> Result<String, Complaint> {
         let connection = self.connection_mut(wire).ok_or("a message for nobody")?;
         match publish.properties.topic_alias() {
-            Some(alias) if alias.get() > connection.alias_max => Err(format!("topic alias {alias} is above the maximum")),
+            Some(alias) if alias.get() > connection.alias_max => {
+                Err(format!("topic alias {alias} is above the maximum"))
+            }
             _ => resolve(&mut connection.topics_out, publish),
         }
     }
 
     /// QoS 1 and 2: a first transmission, or one given again on a new connection.
-    fn under_identifier(&mut self, seen: &Seen<'_>, id: PacketId, messages: &Messages) -> Result<(), Complaint> {
+    fn under_identifier(
+        &mut self,
+        seen: &Seen<'_>,
+        id: PacketId,
+        messages: &Messages,
+    ) -> Result<(), Complaint> {
         let exchanges = &self.sessions[seen.session].exchanges;
         match exchanges.get(&id).cloned().filter(|exchange| !self.is_abandoned(seen, exchange, messages)) {
             Some(exchange) => {
@@ -132,7 +141,9 @@ impl Oracle {
     fn may_be_repeat(&self, seen: &Seen<'_>) -> bool {
         let session = &self.sessions[seen.session];
         let is_old = |id: &MessageId| {
-            self.publications.iter().any(|publication| publication.message == *id && publication.at < session.attached)
+            self.publications
+                .iter()
+                .any(|publication| publication.message == *id && publication.at < session.attached)
         };
         session.connections > 1 && seen.ids.iter().any(is_old)
     }
@@ -167,7 +178,8 @@ impl Oracle {
         }
         let key = (message.publisher, message.topic.clone(), message.qos, seen.publish.qos);
         let last = self.sessions[seen.session].last_given.get(&key).copied();
-        let in_order = open.into_iter().filter(|&due| last.is_none_or(|last| self.dues[due].publication >= last));
+        let in_order =
+            open.into_iter().filter(|&due| last.is_none_or(|last| self.dues[due].publication >= last));
         let rank = |due: &usize| (self.is_expired(self.dues[*due].publication), self.dues[*due].publication);
         let Some(due) = in_order.min_by_key(rank) else {
             return Err("overtook an earlier message of its publisher".into());
@@ -239,7 +251,12 @@ impl Oracle {
         if complaint.is_err() && is_other() { Ok(()) } else { complaint }
     }
 
-    fn expiry_of(&self, seen: &Seen<'_>, publication: &Publication, messages: &Messages) -> Result<(), Complaint> {
+    fn expiry_of(
+        &self,
+        seen: &Seen<'_>,
+        publication: &Publication,
+        messages: &Messages,
+    ) -> Result<(), Complaint> {
         let side = self.sides.get(&seen.wire).and_then(|side| side.connection.as_ref());
         let told_s = seen.publish.properties.message_expiry_s();
         let asked_s = messages.get(publication.message).expiry_s;
@@ -255,7 +272,8 @@ impl Oracle {
         }
         let left_ms = expires_ms.saturating_sub(self.now_ms);
         let least_s = u32::try_from(left_ms / 1000).unwrap_or(u32::MAX);
-        let most_s = if is_first { u32::try_from(left_ms.div_ceil(1000)).unwrap_or(u32::MAX) } else { asked_s };
+        let most_s =
+            if is_first { u32::try_from(left_ms.div_ceil(1000)).unwrap_or(u32::MAX) } else { asked_s };
         match told_s {
             Some(told_s) if (least_s..=most_s).contains(&told_s) => Ok(()),
             _ => Err(format!("has {told_s:?} s left, not {least_s} to {most_s}")),

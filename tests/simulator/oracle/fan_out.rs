@@ -34,14 +34,17 @@ impl Oracle {
         for session in self.living_sessions(|session| session.shard != shard) {
             let known = |subscription: &Subscription| subscription.is_known;
             for (copy_for, _) in self.copies(session, message, known) {
-                self.add_due(Due {
-                    publication,
-                    session,
-                    copy_for,
-                    variants: Vec::new(),
-                    is_owed: true,
-                    is_given: false,
-                }, id);
+                self.add_due(
+                    Due {
+                        publication,
+                        session,
+                        copy_for,
+                        variants: Vec::new(),
+                        is_owed: true,
+                        is_given: false,
+                    },
+                    id,
+                );
             }
         }
     }
@@ -70,7 +73,10 @@ impl Oracle {
                 } else {
                     let is_owed = is_certain && shard == home;
                     let variants = vec![variant];
-                    self.add_due(Due { publication, session, copy_for, variants, is_owed, is_given: false }, id);
+                    self.add_due(
+                        Due { publication, session, copy_for, variants, is_owed, is_given: false },
+                        id,
+                    );
                 }
             }
         }
@@ -143,7 +149,8 @@ impl Oracle {
 
 /// Whether a message is within the packet limits of a session by a wide margin.
 pub(super) fn fits_certainly(session: &Session, message: &Message) -> bool {
-    let size = message.payload.len() + message.topic.len() + message.passed_on.as_properties().as_bytes().len();
+    let size =
+        message.payload.len() + message.topic.len() + message.passed_on.as_properties().as_bytes().len();
     size + 64 <= session.packet_bytes_min as usize
 }
 

@@ -4,8 +4,8 @@
 
 use ringmq_broker::cause::Cause;
 use ringmq_protocol::{
-    Ack, Disconnect, Filter, Packet, PacketType, Publish, Qos, Reason, RetainHandling, Subscribe, SubscribeOptions,
-    Unsubscribe, Version,
+    Ack, Disconnect, Filter, Packet, PacketType, Publish, Qos, Reason, RetainHandling, Subscribe,
+    SubscribeOptions, Unsubscribe, Version,
 };
 
 use super::model::{Connection, Membership, Read, SessionIndex, Step, Subscription};
@@ -15,7 +15,12 @@ use crate::simulator::wire::WireId;
 
 impl Oracle {
     /// A shard was given bytes of a client that is at home there.
-    pub(super) fn handled(&mut self, wire: WireId, bytes: &[u8], messages: &Messages) -> Result<(), Complaint> {
+    pub(super) fn handled(
+        &mut self,
+        wire: WireId,
+        bytes: &[u8],
+        messages: &Messages,
+    ) -> Result<(), Complaint> {
         self.sides.entry(wire).or_default().frames.push(bytes);
         while let Some(side) = self.sides.get_mut(&wire) {
             let version = side.connection.as_ref().map_or(Version::V5, |connection| connection.version);
@@ -55,7 +60,9 @@ impl Oracle {
             }
             Packet::Subscribe(subscribe) => self.subscribed(wire, session, subscribe),
             Packet::Unsubscribe(unsubscribe) => self.unsubscribed(wire, session, unsubscribe),
-            Packet::Pingreq => self.connection_mut(wire).into_iter().for_each(|connection| connection.pings += 1),
+            Packet::Pingreq => {
+                self.connection_mut(wire).into_iter().for_each(|connection| connection.pings += 1)
+            }
             Packet::Disconnect(disconnect) => self.said_goodbye(wire, session, disconnect, messages),
             _ => return Err(format!("a client of the simulator sent {:?}", packet.kind())),
         }
@@ -99,7 +106,8 @@ impl Oracle {
             let id = *found.last().ok_or("a publish that nobody made")?;
             publication = Some(self.publish(id, self.sessions[session].shard, messages));
         }
-        if let (Some(kind), Some(id), Some(connection)) = (kind, publish.packet_id, self.connection_mut(wire)) {
+        if let (Some(kind), Some(id), Some(connection)) = (kind, publish.packet_id, self.connection_mut(wire))
+        {
             connection.acks.push_back((kind, id, publication));
         }
         Ok(())
@@ -143,7 +151,13 @@ impl Oracle {
         }
     }
 
-    fn add_subscription(&mut self, session: SessionIndex, text: &str, options: SubscribeOptions, identifier: u32) {
+    fn add_subscription(
+        &mut self,
+        session: SessionIndex,
+        text: &str,
+        options: SubscribeOptions,
+        identifier: u32,
+    ) {
         let moment = self.moment;
         let Some(Filter { share, filter }) = Filter::parse(text) else { return };
         let session = &mut self.sessions[session];
@@ -160,7 +174,14 @@ impl Oracle {
         };
         if let Some(group) = subscription.group() {
             let known = session.leave_group(text, moment);
-            session.memberships.push(Membership { group, options, identifier, from: moment, known, to: None });
+            session.memberships.push(Membership {
+                group,
+                options,
+                identifier,
+                from: moment,
+                known,
+                to: None,
+            });
         } else if options.retain_handling == RetainHandling::Always
             || (options.retain_handling == RetainHandling::IfNew && old.is_none())
         {

@@ -46,14 +46,20 @@ impl Letters {
     /// Takes out the publications that have arrived for certain.
     fn arrived(&mut self, from: ShardId, to: ShardId) -> Vec<UnderWay> {
         let taken = self.taken[usize::from(from)][usize::from(to)];
-        let is_done = |w: &mut UnderWay| w.from == from && w.to == to && w.within.is_some_and(|within| within <= taken);
+        let is_done =
+            |w: &mut UnderWay| w.from == from && w.to == to && w.within.is_some_and(|within| within <= taken);
         self.under_way.extract_if(.., is_done).collect()
     }
 }
 
 impl Oracle {
     /// The trays of a shard were looked at.
-    pub(super) fn posted(&mut self, shard: ShardId, counts: &[u64], messages: &Messages) -> Result<(), Complaint> {
+    pub(super) fn posted(
+        &mut self,
+        shard: ShardId,
+        counts: &[u64],
+        messages: &Messages,
+    ) -> Result<(), Complaint> {
         self.letters.posted[usize::from(shard)].clone_from_slice(counts);
         for under_way in self.letters.under_way.iter_mut().filter(|w| w.from == shard) {
             under_way.within.get_or_insert(counts[usize::from(under_way.to)]);

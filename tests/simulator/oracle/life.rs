@@ -14,7 +14,12 @@ use crate::simulator::wire::WireId;
 
 impl Oracle {
     /// A CONNECT is handled at the home of its client.
-    pub(super) fn connect(&mut self, wire: WireId, connect: &Connect<'_>, messages: &Messages) -> Result<(), Complaint> {
+    pub(super) fn connect(
+        &mut self,
+        wire: WireId,
+        connect: &Connect<'_>,
+        messages: &Messages,
+    ) -> Result<(), Complaint> {
         let expiry_s = self.granted_expiry_s(connect);
         if let Some(&old) = self.living.get(connect.client_id) {
             if let Some(connection) = self.sessions[old].wire {
@@ -94,7 +99,12 @@ impl Oracle {
         Ok(())
     }
 
-    fn new_connection(&self, session: SessionIndex, connect: &Connect<'_>, expects_present: bool) -> Connection {
+    fn new_connection(
+        &self,
+        session: SessionIndex,
+        connect: &Connect<'_>,
+        expects_present: bool,
+    ) -> Connection {
         let properties = &connect.properties;
         let receive_max = properties.receive_maximum().map_or(u16::MAX, std::num::NonZero::get);
         Connection {
@@ -122,7 +132,9 @@ impl Oracle {
 
     /// A connection ends, and its session with it or later.
     pub(super) fn close(&mut self, wire: WireId, cause: Cause, messages: &Messages) {
-        let Some(connection) = self.sides.get_mut(&wire).and_then(|side| side.connection.as_mut()) else { return };
+        let Some(connection) = self.sides.get_mut(&wire).and_then(|side| side.connection.as_mut()) else {
+            return;
+        };
         connection.ended = Some(cause);
         let index = connection.session;
         let session = &mut self.sessions[index];
@@ -192,7 +204,9 @@ impl Oracle {
 
     /// The broker has ended a connection.
     pub(super) fn ended(&mut self, wire: WireId, cause: Cause, messages: &Messages) -> Result<(), Complaint> {
-        let Some(connection) = self.sides.get(&wire).and_then(|side| side.connection.as_ref()) else { return Ok(()) };
+        let Some(connection) = self.sides.get(&wire).and_then(|side| side.connection.as_ref()) else {
+            return Ok(());
+        };
         match connection.ended {
             Some(expected) if expected != cause => {
                 return Err(format!("a connection ended for {cause:?}, not for {expected:?}"));
@@ -208,13 +222,18 @@ impl Oracle {
     fn check_cause(&self, connection: &Connection, cause: Cause) -> Result<(), Complaint> {
         let client = &self.sessions[connection.session].client;
         match cause {
-            Cause::ConnectionLost | Cause::ConnectionReset | Cause::AdministrativeAction | Cause::SlowConsumer => Ok(()),
+            Cause::ConnectionLost
+            | Cause::ConnectionReset
+            | Cause::AdministrativeAction
+            | Cause::SlowConsumer => Ok(()),
             Cause::KeepAliveTimeout => {
                 let silent_ms = self.now_ms - connection.heard_ms;
                 let limit_ms = u64::from(connection.keep_alive_s) * 1500;
                 match limit_ms > 0 && silent_ms >= limit_ms {
                     true => Ok(()),
-                    false => Err(format!("{client} timed out after {silent_ms} ms of silence, not {limit_ms} ms")),
+                    false => {
+                        Err(format!("{client} timed out after {silent_ms} ms of silence, not {limit_ms} ms"))
+                    }
                 }
             }
             _ => Err(format!("{client}, which keeps the rules, was disconnected for {cause:?}")),

@@ -26,9 +26,11 @@ impl Oracle {
             };
             let client = self.sessions[session].client.clone();
             let version = self.connection_mut(wire).map_or(Version::V5, |connection| connection.version);
-            let packet = Packet::decode(&header, &bytes[header.header_len..], version)
-                .map_err(|error| format!("{client} was given a {:?} that does not decode: {error}", header.kind))?;
-            self.check_frame(wire, bytes.len(), &packet).map_err(|complaint| format!("{client}: {complaint}"))?;
+            let packet = Packet::decode(&header, &bytes[header.header_len..], version).map_err(|error| {
+                format!("{client} was given a {:?} that does not decode: {error}", header.kind)
+            })?;
+            self.check_frame(wire, bytes.len(), &packet)
+                .map_err(|complaint| format!("{client}: {complaint}"))?;
             let outcome = match &packet {
                 Packet::Publish(publish) => self.delivered(wire, session, publish, pace, messages),
                 _ => self.answered(wire, session, &packet),
@@ -56,7 +58,12 @@ impl Oracle {
         Ok(())
     }
 
-    fn answered(&mut self, wire: WireId, session: SessionIndex, packet: &Packet<'_>) -> Result<(), Complaint> {
+    fn answered(
+        &mut self,
+        wire: WireId,
+        session: SessionIndex,
+        packet: &Packet<'_>,
+    ) -> Result<(), Complaint> {
         match packet {
             Packet::Connack(connack) => self.check_connack(wire, connack),
             Packet::Puback(ack) | Packet::Pubrec(ack) => self.check_publish_ack(wire, packet.kind(), ack),
@@ -109,7 +116,9 @@ impl Oracle {
             (Reason::NoMatchingSubscribers, Some(publication)) => {
                 let is_for_it = |due: &&super::model::Due| due.publication == publication && due.is_owed;
                 match self.dues.iter().rev().find(is_for_it) {
-                    Some(due) => Err(format!("no matching subscribers, but {}", self.sessions[due.session].client)),
+                    Some(due) => {
+                        Err(format!("no matching subscribers, but {}", self.sessions[due.session].client))
+                    }
                     None => Ok(()),
                 }
             }
@@ -135,12 +144,19 @@ impl Oracle {
         }
     }
 
-    fn check_suback(&mut self, wire: WireId, session: SessionIndex, suback: &Suback<'_>) -> Result<(), Complaint> {
+    fn check_suback(
+        &mut self,
+        wire: WireId,
+        session: SessionIndex,
+        suback: &Suback<'_>,
+    ) -> Result<(), Complaint> {
         let now = self.moment;
         let connection = self.connection_mut(wire).ok_or("SUBACK for nothing")?;
         let asked = connection.subscribes.remove(&suback.packet_id).ok_or("SUBACK for nothing")?;
         let session = &mut self.sessions[session];
-        for subscription in session.subscriptions.iter_mut().filter(|subscription| subscription.since <= asked) {
+        for subscription in
+            session.subscriptions.iter_mut().filter(|subscription| subscription.since <= asked)
+        {
             subscription.is_known = true;
         }
         for membership in session.memberships.iter_mut().filter(|membership| membership.from <= asked) {

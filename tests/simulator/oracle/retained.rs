@@ -5,9 +5,9 @@
 
 use ringmq_protocol::Qos;
 
+use super::fan_out::fits_certainly;
 use super::letters::UnderWay;
 use super::model::{Moment, Read, Session, SessionIndex, Variant};
-use super::fan_out::fits_certainly;
 use super::{Complaint, Oracle};
 use crate::simulator::messages::{Message, MessageId, Messages};
 
@@ -68,7 +68,11 @@ impl Oracle {
     }
 
     /// The letter with a retained message has been taken.
-    pub(super) fn retained_landed(&mut self, under_way: &UnderWay, messages: &Messages) -> Result<(), Complaint> {
+    pub(super) fn retained_landed(
+        &mut self,
+        under_way: &UnderWay,
+        messages: &Messages,
+    ) -> Result<(), Complaint> {
         let id = self.publications[under_way.publication].message;
         let Some(earliest) = under_way.earliest else {
             return Err(format!("no letter was posted to keep {}", messages.describe(id)));
@@ -105,7 +109,8 @@ impl Oracle {
     ) -> Option<usize> {
         let topic = messages.get(*copy.ids.first()?).topic.clone();
         let places = self.places_for(session, copy, demand, messages);
-        let free = places.iter().find(|(read, _)| !self.sessions[session].reads[*read].given.contains_key(&topic));
+        let free =
+            places.iter().find(|(read, _)| !self.sessions[session].reads[*read].given.contains_key(&topic));
         if let Some(&(read, publication)) = free {
             self.sessions[session].reads[read].given.insert(topic, copy.clone());
             return Some(publication);
@@ -113,7 +118,9 @@ impl Oracle {
         for (read, publication) in places {
             let held = self.sessions[session].reads[read].given[&topic].clone();
             let others = self.places_for(session, &held, Demand::Any, messages);
-            let other = others.iter().find(|(other, _)| !self.sessions[session].reads[*other].given.contains_key(&topic));
+            let other = others
+                .iter()
+                .find(|(other, _)| !self.sessions[session].reads[*other].given.contains_key(&topic));
             if let Some(&(other, _)) = other {
                 self.sessions[session].reads[other].given.insert(topic.clone(), held);
             } else if self.take_due(session, &held.ids, &held.seen, |_, _| true).is_none() {
@@ -141,7 +148,8 @@ impl Oracle {
         });
         let place = |index: usize| {
             let read = &self.sessions[session].reads[index];
-            let kept = copy.ids.iter().find_map(|&id| self.kept_for(read, id, &copy.seen, demand, messages))?;
+            let kept =
+                copy.ids.iter().find_map(|&id| self.kept_for(read, id, &copy.seen, demand, messages))?;
             Some((index, kept.publication))
         };
         reads.into_iter().filter_map(place).collect()
@@ -170,9 +178,14 @@ impl Oracle {
             for (topic, all) in &self.retained {
                 let mut possible = all.iter().filter(|kept| kept.gone.is_none_or(|gone| gone >= read.since));
                 let (Some(kept), None) = (possible.next(), possible.next()) else { continue };
-                if self.is_owed_to(read, session, kept, messages.get(kept.message)) && !read.given.contains_key(topic) {
+                if self.is_owed_to(read, session, kept, messages.get(kept.message))
+                    && !read.given.contains_key(topic)
+                {
                     let message = messages.describe(kept.message);
-                    return Err(format!("{} was not sent the retained {message} for {}", session.client, read.filter));
+                    return Err(format!(
+                        "{} was not sent the retained {message} for {}",
+                        session.client, read.filter
+                    ));
                 }
             }
         }
@@ -229,7 +242,10 @@ impl Oracle {
 impl Read {
     /// Whether a message was kept before it began, so that it owes it.
     pub(super) fn owes(&self, kept: &Kept) -> bool {
-        self.is_begun && !self.is_cancelled && kept.gone.is_none() && kept.stored.is_some_and(|(_, latest)| latest < self.since)
+        self.is_begun
+            && !self.is_cancelled
+            && kept.gone.is_none()
+            && kept.stored.is_some_and(|(_, latest)| latest < self.since)
     }
 
     fn looks_like(&self, seen: &Variant, message: &Message) -> bool {

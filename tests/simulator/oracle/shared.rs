@@ -6,18 +6,23 @@ use std::collections::BTreeSet;
 
 use ringmq_protocol::Qos;
 
+use super::fan_out::fits_certainly;
 use super::model::{Group, Membership, Publication, SessionIndex, SharedCopy, SharedDue, Step, Variant};
 use super::{Complaint, Oracle};
-use super::fan_out::fits_certainly;
 use crate::simulator::messages::{Message, MessageId, Messages};
 
 impl Oracle {
     /// A publication is for one member of each group that has any.
     pub(super) fn share(&mut self, publication: usize, message: &Message) {
         let living = self.living.values().map(|&session| &self.sessions[session]);
-        let matching = living.flat_map(|session| &session.subscriptions).filter(|s| s.matches(&message.topic));
+        let matching =
+            living.flat_map(|session| &session.subscriptions).filter(|s| s.matches(&message.topic));
         let groups: BTreeSet<Group> = matching.filter_map(|subscription| subscription.group()).collect();
-        self.shared.extend(groups.into_iter().map(|group| SharedDue { publication, group, given: Vec::new() }));
+        self.shared.extend(groups.into_iter().map(|group| SharedDue {
+            publication,
+            group,
+            given: Vec::new(),
+        }));
     }
 
     /// Finds the shared publication that a delivery may be, and notes that it was given. A session may be in several
@@ -115,7 +120,8 @@ impl Oracle {
     /// Every shared publication must have reached somebody, if there was a member all the time.
     pub(super) fn check_shared(&self, messages: &Messages) -> Result<(), Complaint> {
         for (index, due) in self.shared.iter().enumerate() {
-            let is_missing = due.given.iter().all(|copy| self.is_lost(copy)) && !self.is_expired(due.publication);
+            let is_missing =
+                due.given.iter().all(|copy| self.is_lost(copy)) && !self.is_expired(due.publication);
             if is_missing && self.has_steady_member(due, messages) && !self.could_be_given(index, messages) {
                 let Group { share, filter } = &due.group;
                 let message = messages.describe(self.publications[due.publication].message);
@@ -143,7 +149,9 @@ impl Oracle {
         let mut is_steady = false;
         for session in &self.sessions {
             for membership in session.memberships.iter().filter(overlaps) {
-                if membership.options.qos.min(message.qos) == Qos::AtMostOnce || !fits_certainly(session, message) {
+                if membership.options.qos.min(message.qos) == Qos::AtMostOnce
+                    || !fits_certainly(session, message)
+                {
                     return false;
                 }
                 let is_known = membership.known.is_some_and(|known| known < publication.at);

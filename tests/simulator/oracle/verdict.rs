@@ -4,9 +4,9 @@
 
 use ringmq_broker::counters::Counters;
 
-use super::{Complaint, Oracle};
 use super::fan_out::fits_certainly;
 use super::model::{Due, Exchange, Session};
+use super::{Complaint, Oracle};
 use crate::simulator::messages::{MessageId, Messages};
 use crate::simulator::wire::WireId;
 
@@ -19,7 +19,8 @@ impl Oracle {
         self.check_dues(present, messages)?;
         for session in self.sessions.iter().filter(|session| is_present(session, present)) {
             let is_lasting = |exchange: &Exchange| fits_certainly(session, messages.get(exchange.message));
-            if let Some((id, exchange)) = session.exchanges.iter().find(|(_, exchange)| is_lasting(exchange)) {
+            if let Some((id, exchange)) = session.exchanges.iter().find(|(_, exchange)| is_lasting(exchange))
+            {
                 let message = messages.describe(exchange.message);
                 return Err(format!("{}: the exchange {id} of {message} is not over", session.client));
             }
@@ -42,7 +43,8 @@ impl Oracle {
             let publication = &self.publications[due.publication];
             let is_expired = self.is_expired(due.publication);
             let message = messages.get(publication.message);
-            let is_expected = is_present(session, present) && !is_expired && !self.is_swapped(due, publication.message);
+            let is_expected =
+                is_present(session, present) && !is_expired && !self.is_swapped(due, publication.message);
             if is_expected && fits_certainly(session, message) {
                 let message = messages.describe(publication.message);
                 return Err(format!("{} never got {message}", session.client));
@@ -53,7 +55,8 @@ impl Oracle {
 
     /// Whether another publication of the same message, which need not have come, was counted in place of this one.
     fn is_swapped(&self, due: &Due, id: MessageId) -> bool {
-        let of_message = self.dues_of.get(&(due.session, id)).into_iter().flatten().map(|&other| &self.dues[other]);
+        let of_message =
+            self.dues_of.get(&(due.session, id)).into_iter().flatten().map(|&other| &self.dues[other]);
         let mut given = of_message.filter(|other| other.is_given && !other.is_owed);
         given.any(|other| other.variants.iter().any(|variant| due.variants.contains(variant)))
     }
@@ -77,7 +80,12 @@ impl Oracle {
     ///
     /// # Errors
     /// The first counter that does not agree.
-    pub fn check_counters(&self, counters: &Counters, open: u64, messages: &Messages) -> Result<(), Complaint> {
+    pub fn check_counters(
+        &self,
+        counters: &Counters,
+        open: u64,
+        messages: &Messages,
+    ) -> Result<(), Complaint> {
         let connected = self.sessions.iter().filter(|session| session.wire.is_some()).count() as u64;
         let living = self.living.values().map(|&session| &self.sessions[session]);
         let subscriptions = living.map(|session| session.subscriptions.len() as u64).sum();
@@ -127,7 +135,9 @@ impl Oracle {
     /// judged while it is uncertain which messages are kept, nor beside `$SYS` or half a CONNECT.
     fn retained_message_bytes(&self, counters: &Counters, messages: &Messages) -> u64 {
         match self.kept_topic_bytes(messages) {
-            Some(names) if !self.has_sys && counters.handshakes == 0 => counters.retained_bytes.saturating_sub(names),
+            Some(names) if !self.has_sys && counters.handshakes == 0 => {
+                counters.retained_bytes.saturating_sub(names)
+            }
             _ => counters.message_bytes,
         }
     }

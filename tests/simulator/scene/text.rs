@@ -5,7 +5,8 @@
 use std::fmt::Write;
 
 use ringmq_protocol::{
-    Ack, Connack, Connect, Disconnect, Packet, Publish, Qos, Reason, RetainHandling, Subscribe, SubscribeOptions, Version,
+    Ack, Connack, Connect, Disconnect, Packet, Publish, Qos, Reason, RetainHandling, Subscribe,
+    SubscribeOptions, Version,
 };
 
 /// Payloads are cut after so many characters, so that a large one stays on its line.
@@ -27,7 +28,9 @@ pub fn describe(packet: &Packet<'_>) -> String {
             let filters: Vec<&str> = unsubscribe.filters.iter().collect();
             format!("{name} id={} {}", unsubscribe.packet_id, filters.join(" "))
         }
-        Packet::Unsuback(unsuback) => format!("{name} id={} codes={}", unsuback.packet_id, list(unsuback.codes)),
+        Packet::Unsuback(unsuback) => {
+            format!("{name} id={} codes={}", unsuback.packet_id, list(unsuback.codes))
+        }
         Packet::Disconnect(disconnect) => format!("{name}{}", of_disconnect(disconnect)),
         Packet::Pingreq | Packet::Pingresp | Packet::Auth(_) => name.to_owned(),
     }
@@ -172,7 +175,8 @@ fn put(words: &mut String, key: &str, value: std::fmt::Arguments<'_>) {
 }
 
 fn list(codes: &[u8]) -> String {
-    let codes: Vec<String> = codes.iter().map(|code| if *code < 3 { code.to_string() } else { format!("{code:#04x}") }).collect();
+    let codes: Vec<String> =
+        codes.iter().map(|code| if *code < 3 { code.to_string() } else { format!("{code:#04x}") }).collect();
     codes.join(",")
 }
 

@@ -38,7 +38,8 @@ impl Transcript {
                 What::Handled { wire, bytes } => self.handled(*wire, bytes),
                 What::Given { wire, bytes, .. } => self.given(*wire, bytes),
                 What::Ended { wire, cause } => {
-                    let line = format!("# {} wire {} ended: {}", self.client(*wire), wire.0, cause.row().name);
+                    let line =
+                        format!("# {} wire {} ended: {}", self.client(*wire), wire.0, cause.row().name);
                     self.lines.push(line);
                 }
                 What::Ticked(_) | What::Posted { .. } => {}
