@@ -56,7 +56,7 @@ fn scenes() {
 }
 
 /// Whatever is broken on purpose is found within this many seeds.
-const SEEDS_TO_FIND: u64 = 60;
+const SEEDS_TO_FIND: u64 = 200;
 
 fn first_complaint(sabotage: Sabotage) -> Option<(u64, String)> {
     (0..SEEDS_TO_FIND).find_map(|seed| {

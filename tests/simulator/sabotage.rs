@@ -40,6 +40,8 @@ impl Sabotage {
 }
 
 const PERCENT: u32 = 4;
+/// Most letters do not mind their order.
+const SWAP_PERCENT: u32 = 50;
 const DUP: u8 = 0b1000;
 
 /// Breaks things.
@@ -65,7 +67,7 @@ impl Saboteur {
 
     /// Whether the letter that was posted last overtakes the one before it.
     pub(crate) fn swaps(&mut self) -> bool {
-        self.kind == Sabotage::SwapLetters && self.random.chance(PERCENT)
+        self.kind == Sabotage::SwapLetters && self.random.chance(SWAP_PERCENT)
     }
 
     /// Bytes for a client, which are whole packets.

@@ -7,6 +7,7 @@ use ringmq_protocol::{Delivery as Head, PacketId, Qos};
 use crate::clients::Clients;
 use crate::connection::{Connection, Stage};
 use crate::message::{Message, Parts, Retain};
+use crate::outbox::SPLICE_BYTES_MIN;
 use crate::publication::Publication;
 use crate::session::backlog::{BacklogLimits, Queued};
 use crate::session::{Delivery, Identifiers};
@@ -54,6 +55,10 @@ pub(crate) fn deliver(clients: &mut Clients, to: &Receiver<'_>, publication: &mu
 
 /// QoS 0: into the send queue, or dropped when that is full.
 fn at_most_once(clients: &mut Clients, id: SlotId, to: &Receiver<'_>, publication: &mut Publication<'_>) {
+    if publication.parts.payload.len() >= SPLICE_BYTES_MIN {
+        // One copy for all receivers, instead of one in each send queue.
+        publication.message(&clients.meter);
+    }
     let queue_max = clients.limits.send_queue_bytes_max;
     let now = clients.now;
     let Some((connection, spares)) = clients.connection_and_spares(id) else { return };

@@ -128,6 +128,8 @@ pub(crate) fn send_next(shard: &mut Shard, session_id: SlotId, allowed: Allowed)
         ReadStage::Ask => {
             let Some((at, after)) = read.next_question() else {
                 reads.pop();
+                // Usually that was all: an idle subscriber then holds no memory for what is on its way.
+                session.release_if_idle();
                 return Progress::Made;
             };
             let read_id = ReadId { session: session_id, number: read.number };

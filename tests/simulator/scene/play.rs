@@ -5,7 +5,7 @@
 //! | `# text` | nothing |
 //! | `shards 3` | how many shards; the first line, if it is there |
 //! | `set key value` | a limit or policy of the broker, before anything is sent |
-//! | `A> PUBLISH a "x" qos=1 id=1` | the client sends; `CONNECT` opens a new wire, with `id=` for another client identifier |
+//! | `A> PUBLISH a "x" qos=1 id=1` | the client sends; `CONNECT` opens a new wire, `id=` is another client identifier, `home=2` makes one that is at home there |
 //! | `A< PUBACK id=1` | the next packet that the client was sent; words that are left out may be anything |
 //! | `A< nothing`, `A< closed` | it was sent nothing more; its wire was closed |
 //! | `A! cut`, `A! reset`, `A! vanish`, `A! stick`, `A! unstick` | its wire ends, or it stops or goes on reading |
@@ -28,6 +28,7 @@ use crate::simulator::world::World;
 
 #[derive(Debug)]
 struct Side {
+    client: String,
     wire: WireId,
     version: Version,
     frames: Frames,
@@ -124,16 +125,30 @@ impl Stage {
             let shard = self.connects % self.setup.shard_count;
             self.connects += 1;
             let wire = self.world().connect_at(shard);
-            let side = Side { wire, version, frames: Frames::default(), packets: VecDeque::new() };
+            let client = self.client_id(name, packet)?;
+            let side = Side { client, wire, version, frames: Frames::default(), packets: VecDeque::new() };
             if let Some(old) = self.sides.insert(name.to_owned(), side) {
                 check_expected(name, &old)?;
             }
         }
         let side = self.sides.get(name).ok_or("it has not connected")?;
-        let (wire, bytes) = (side.wire, encode(name, packet, side.version)?);
+        let is_connect = packet.first().is_some_and(|word| word == "CONNECT");
+        let kept = packet.iter().filter(|word| !(is_connect && is_name(word)));
+        let words: Vec<String> = kept.cloned().collect();
+        let (wire, bytes) = (side.wire, encode(&side.client, &words, side.version)?);
         self.world().send(wire, &bytes);
         self.world().settle();
         Ok(())
+    }
+
+    /// The client identifier of a CONNECT.
+    fn client_id(&mut self, name: &str, packet: &[String]) -> Result<String, Fault> {
+        let Some(word) = packet.iter().find(|word| is_name(word)) else { return Ok(name.to_owned()) };
+        let Some(home) = word.strip_prefix("home=") else { return Ok(word.replacen("id=", "", 1)) };
+        let home: u16 = home.parse().map_err(|_| "which shard?")?;
+        let world = self.world();
+        let mut ids = (0..1000).map(|number| format!("{name}{number}"));
+        ids.find(|id| world.home(id) == home).ok_or_else(|| "no such shard".into())
     }
 
     /// Takes in what has reached every client.
@@ -187,6 +202,10 @@ impl Stage {
         self.receive()?;
         self.sides.iter().try_for_each(|(name, side)| check_expected(name, side))
     }
+}
+
+fn is_name(word: &str) -> bool {
+    word.starts_with("id=") || word.starts_with("home=")
 }
 
 fn check_expected(name: &str, side: &Side) -> Result<(), Fault> {

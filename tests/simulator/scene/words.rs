@@ -39,7 +39,7 @@ pub fn version_of(words: &[String]) -> Result<Version, Fault> {
     }
 }
 
-/// The bytes of the packet that `words` describe; `client` is the client identifier of a CONNECT that has no `id=`.
+/// The bytes of the packet that `words` describe; `client` is the client identifier of a CONNECT.
 ///
 /// # Errors
 /// What is wrong with the words.
@@ -101,7 +101,6 @@ fn connect(client: &str, words: &[String], version: Version, out: &mut Vec<u8>) 
     for word in words.iter().skip(1) {
         match pair(word) {
             ("clean", _) => connect.clean_start = true,
-            ("id", id) => connect.client_id = id,
             ("keepalive", s) => connect.keep_alive_s = number(s)?,
             ("expiry", s) => drop(properties.push(Property::SessionExpiry(number(s)?))),
             ("receive", count) => drop(properties.push(Property::ReceiveMaximum(number(count)?))),
