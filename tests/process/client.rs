@@ -5,8 +5,8 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use ringmq_protocol::{
-    Ack, Connect, Disconnect, FilterBuf, Header, Packet, PacketId, PacketType, Properties, PropertyBuf,
-    Publish, Qos, Reason, Subscribe, SubscribeOptions, Version,
+    Ack, Connect, Disconnect, FilterBuf, Header, Packet, PacketId, PacketType, Properties, Publish, Qos,
+    Reason, Subscribe, SubscribeOptions, Version,
 };
 use rustls::{ClientConnection, StreamOwned};
 
@@ -218,12 +218,11 @@ impl From<&Packet<'_>> for Received {
 
 /// A CONNECT with a clean start, without keep alive.
 pub(crate) fn connect_bytes(version: Version, client_id: &str) -> Vec<u8> {
-    let properties = PropertyBuf::new();
     let connect = Connect {
         version,
         clean_start: true,
         keep_alive_s: 0,
-        properties: properties.as_properties(),
+        properties: Properties::EMPTY,
         client_id,
         will: None,
         user_name: None,

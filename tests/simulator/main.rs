@@ -46,7 +46,8 @@ fn four_shards() {
 fn scenes() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenes");
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut scenes: Vec<_> = entries.filter(|path| path.extension().is_some_and(|end| end == "txt")).collect();
+    let mut scenes: Vec<_> =
+        entries.filter(|path| path.extension().is_some_and(|end| end == "txt")).collect();
     scenes.sort();
     assert!(scenes.len() >= 15, "the scenes are gone");
     let play_file = |path: &Path| play(&std::fs::read_to_string(path).unwrap());

@@ -2,24 +2,31 @@
 //!
 //! | module | is |
 //! | --- | --- |
-//! | [`world`] | shards, the time, and the shell's duties carried out |
+//! | [`world`] | shards, the time, and the shell's duties carried out (`turn`) |
 //! | [`wire`], [`mailboxes`] | what lies between a client and a shard, and between two shards |
 //! | [`setup`] | what a world is made from; how rough its network is |
 //! | [`facts`] | what happened at the broker's border, in order |
-//! | [`frames`] | a byte stream cut into packets |
-//! | [`random`], [`digest`] | seeded chance; a rolling hash |
+//! | [`client`], [`messages`] | clients that keep the rules, and what they publish |
+//! | [`oracle`] | a naive broker that says what must, may and must not happen |
+//! | [`op`], [`plan`], [`run`] | operations, what a seed stands for, one run: faults first, then calm |
+//! | [`scene`] | scenes as text: written, read and played |
+//! | [`minimise`], [`replay`], [`cli`] | a failure made small, as a file; the command `simulate` |
 //! | [`sabotage`] | faults put in on purpose, to see whether they are found |
+//! | [`frames`], [`random`], [`digest`] | packets cut from bytes; seeded chance; a rolling hash |
 
+pub mod cli;
 pub mod client;
 pub mod digest;
 pub mod facts;
 pub mod frames;
 pub mod mailboxes;
 pub mod messages;
+pub mod minimise;
 pub mod op;
 pub mod oracle;
 pub mod plan;
 pub mod random;
+pub mod replay;
 pub mod run;
 pub mod sabotage;
 pub mod scene;

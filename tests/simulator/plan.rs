@@ -160,7 +160,7 @@ impl Dice {
         let retain = random.chance(20);
         let size = *random.pick(&[1, 1, 1, 30, 300, 20_000]);
         Content {
-            topic: *random.pick::<&'static str>(&TOPICS),
+            topic: random.pick::<&'static str>(&TOPICS),
             qos: self.qos(),
             retain,
             expiry_s: *self.random.pick(&[None, None, None, Some(1), Some(15), Some(5000)]),
@@ -175,9 +175,9 @@ impl Dice {
 
     fn filter(&mut self) -> &'static str {
         if self.random.chance(25) {
-            *self.random.pick::<&'static str>(&SHARED)
+            self.random.pick::<&'static str>(&SHARED)
         } else {
-            *self.random.pick::<&str>(&FILTERS)
+            self.random.pick::<&str>(&FILTERS)
         }
     }
 

@@ -122,10 +122,10 @@ impl Simulation {
             }
             Op::Answer(client, answers) => self.clients[*client].set_answers(&mut self.world, *answers),
             Op::Stick(client) => {
-                self.clients[*client].wire().into_iter().for_each(|wire| self.world.stick(wire))
+                self.clients[*client].wire().into_iter().for_each(|wire| self.world.stick(wire));
             }
             Op::Unstick(client) => {
-                self.clients[*client].wire().into_iter().for_each(|wire| self.world.unstick(wire))
+                self.clients[*client].wire().into_iter().for_each(|wire| self.world.unstick(wire));
             }
             Op::Ping(client) => self.clients[*client].ping(&mut self.world),
             Op::Expel(client) => {

@@ -61,7 +61,7 @@ impl Oracle {
             Packet::Subscribe(subscribe) => self.subscribed(wire, session, subscribe),
             Packet::Unsubscribe(unsubscribe) => self.unsubscribed(wire, session, unsubscribe),
             Packet::Pingreq => {
-                self.connection_mut(wire).into_iter().for_each(|connection| connection.pings += 1)
+                self.connection_mut(wire).into_iter().for_each(|connection| connection.pings += 1);
             }
             Packet::Disconnect(disconnect) => self.said_goodbye(wire, session, disconnect, messages),
             _ => return Err(format!("a client of the simulator sent {:?}", packet.kind())),

@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use ringmq_protocol::Qos;
 
 use super::fan_out::fits_certainly;
-use super::model::{Group, Membership, Publication, SessionIndex, SharedCopy, SharedDue, Step, Variant};
+use super::model::{
+    Group, Membership, Publication, SessionIndex, SharedCopy, SharedDue, Step, Subscription, Variant,
+};
 use super::{Complaint, Oracle};
 use crate::simulator::messages::{Message, MessageId, Messages};
 
@@ -17,7 +19,7 @@ impl Oracle {
         let living = self.living.values().map(|&session| &self.sessions[session]);
         let matching =
             living.flat_map(|session| &session.subscriptions).filter(|s| s.matches(&message.topic));
-        let groups: BTreeSet<Group> = matching.filter_map(|subscription| subscription.group()).collect();
+        let groups: BTreeSet<Group> = matching.filter_map(Subscription::group).collect();
         self.shared.extend(groups.into_iter().map(|group| SharedDue {
             publication,
             group,

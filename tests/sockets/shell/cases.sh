@@ -19,8 +19,9 @@ publish_and_receive() {
     local qos=$1
     listen sub -q "$qos" -t "$lane_topic"
     publish -q "$qos" -t "$lane_topic" -m first
-    publish -q "$qos" -t "$lane_topic" -m second
+    # Another client sends the second: the order is this one's, not the broker's, so the first must be there.
     expect_message sub "$qos 0 first"
+    publish -q "$qos" -t "$lane_topic" -m second
     expect_message sub "$qos 0 second"
 }
 
