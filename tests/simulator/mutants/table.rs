@@ -1,0 +1,117 @@
+//! Faults for the inside of the broker, each a small change of one line.
+//!
+//! Owns the table. A change names its line by its text, so that it moves with the code; a test sees to it that the
+//! text is there, once.
+
+/// One small change that makes the broker wrong.
+#[derive(Clone, Copy, Debug)]
+pub struct Mutant {
+    /// What is wrong then.
+    pub name: &'static str,
+    /// The file, below `src/broker`.
+    pub file: &'static str,
+    /// The text that is replaced.
+    pub from: &'static str,
+    /// What replaces it.
+    pub to: &'static str,
+}
+
+/// All of them.
+pub const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "a repeat has no DUP",
+        file: "handlers/deliver.rs",
+        from: "Transmission::Repeat(packet_id) => (true, Some(packet_id))",
+        to: "Transmission::Repeat(packet_id) => (false, Some(packet_id))",
+    },
+    Mutant {
+        name: "the send quota leaks",
+        file: "session/inflight.rs",
+        from: "self.sent -= u16::from(slot.sent);",
+        to: "",
+    },
+    Mutant {
+        name: "the window is one too large",
+        file: "session/mod.rs",
+        from: "self.inflight.sent() < window.get()",
+        to: "self.inflight.sent() <= window.get()",
+    },
+    Mutant {
+        name: "a repeated QoS 2 publish is forwarded again",
+        file: "handlers/publish.rs",
+        from: "Qos::ExactlyOnce => Exchange::Repeat",
+        to: "Qos::ExactlyOnce => Exchange::New",
+    },
+    Mutant {
+        name: "DISCONNECT does not take the will back",
+        file: "handlers/will.rs",
+        from: "(WillFate::Removed, _) => forget(shard, session_id)",
+        to: "(WillFate::Removed, _) => publish(shard, session_id)",
+    },
+    Mutant {
+        name: "a will outlives its session",
+        file: "handlers/will.rs",
+        from: "Expiry::After(s) => will.delay_s.min(s)",
+        to: "Expiry::After(_) => will.delay_s",
+    },
+    Mutant {
+        name: "SUBACK does not wait for the other shards",
+        file: "handlers/suback.rs",
+        from: "if shard.announced.is_settled() {",
+        to: "if shard.announced.is_settled() || true {",
+    },
+    Mutant {
+        name: "No Local is forgotten",
+        file: "handlers/fan_out.rs",
+        from: "subscriber.options.no_local() &&",
+        to: "subscriber.options.no_local() && false &&",
+    },
+    Mutant {
+        name: "messages of an ended member are lost",
+        file: "handlers/session_end.rs",
+        from: "shared::pass_on(shard, orphans);",
+        to: "drop(orphans);",
+    },
+    Mutant {
+        name: "the expiry does not count down",
+        file: "handlers/deliver.rs",
+        from: "expires.since_ms(now).div_ceil(1000)",
+        to: "(expires.since_ms(now) + 5000).div_ceil(1000)",
+    },
+    Mutant {
+        name: "the keep alive is too short",
+        file: "connection.rs",
+        from: "u64::from(s) * 1500",
+        to: "u64::from(s) * 1000",
+    },
+    Mutant {
+        name: "the backlog is turned round",
+        file: "session/backlog.rs",
+        from: "self.waiting.push_back(delivery);",
+        to: "self.waiting.push_front(delivery);",
+    },
+    Mutant {
+        name: "a session is kept after its expiry",
+        file: "handlers/timers.rs",
+        from: "shard.clients.counters.sessions_expired += 1;\n    session_end::end(shard, id);",
+        to: "shard.clients.counters.sessions_expired += 1;",
+    },
+    Mutant {
+        name: "a session that is back expires all the same",
+        file: "handlers/attach.rs",
+        from: "for timer in [session.expiry_timer.take(), session.will_timer.take()]",
+        to: "for timer in [None, session.will_timer.take()]",
+    },
+    Mutant {
+        name: "a drained connection does not go on",
+        file: "handlers/flow.rs",
+        from: "refill::refill(shard, session);",
+        to: "let _ = session;",
+    },
+    Mutant {
+        name: "an empty retained message erases nothing",
+        file: "handlers/retained.rs",
+        from: "retained.remove(parts.topic);",
+        to: "",
+    },
+];
