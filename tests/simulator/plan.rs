@@ -58,7 +58,7 @@ impl Plan {
         let versions = versions.collect();
         let setup = setup(seed, shard_count, &mut random);
         let ops = random.between(30, 150);
-        let mut dice = Dice { random, clients };
+        let mut dice = Dice::new(random, clients);
         let mut all = vec![Op::Weather(dice.weather())];
         all.extend((0..clients).map(|client| Op::Connect(client, dice.shard(), dice.wish())));
         for _ in 0..ops {
@@ -98,9 +98,18 @@ fn setup(seed: u64, shard_count: u16, random: &mut Random) -> WorldSetup {
 struct Dice {
     random: Random,
     clients: usize,
+    /// Fewer topics and filters meet more often.
+    topics: usize,
+    shared_percent: u32,
 }
 
 impl Dice {
+    fn new(mut random: Random, clients: usize) -> Dice {
+        let topics = *random.pick(&[2, 4, TOPICS.len()]);
+        let shared_percent = *random.pick(&[10, 25, 60]);
+        Dice { random, clients, topics, shared_percent }
+    }
+
     fn op(&mut self) -> Op {
         let client = self.random.below(self.clients);
         match self.random.below(100) {
@@ -156,11 +165,12 @@ impl Dice {
     }
 
     fn content(&mut self) -> Content {
+        let topics = self.topics;
         let random = &mut self.random;
         let retain = random.chance(20);
         let size = *random.pick(&[1, 1, 1, 30, 300, 20_000]);
         Content {
-            topic: random.pick::<&'static str>(&TOPICS),
+            topic: random.pick::<&'static str>(&TOPICS[..topics]),
             qos: self.qos(),
             retain,
             expiry_s: *self.random.pick(&[None, None, None, Some(1), Some(15), Some(5000)]),
@@ -174,7 +184,7 @@ impl Dice {
     }
 
     fn filter(&mut self) -> &'static str {
-        if self.random.chance(25) {
+        if self.random.chance(self.shared_percent) {
             self.random.pick::<&'static str>(&SHARED)
         } else {
             self.random.pick::<&str>(&FILTERS)

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::{fs, io};
 
-use table::{MUTANTS, Mutant};
+use table::MUTANTS;
 
 /// The seeds that have to be enough.
 const SEEDS: &str = "0..400";
@@ -95,6 +95,7 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use table::Mutant;
 
     /// A change whose text is not in the broker, or not clear, is no change.
     #[test]

@@ -5,19 +5,19 @@
 
 /// One small change that makes the broker wrong.
 #[derive(Clone, Copy, Debug)]
-pub struct Mutant {
+pub(crate) struct Mutant {
     /// What is wrong then.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The file, below `src/broker`.
-    pub file: &'static str,
+    pub(crate) file: &'static str,
     /// The text that is replaced.
-    pub from: &'static str,
+    pub(crate) from: &'static str,
     /// What replaces it.
-    pub to: &'static str,
+    pub(crate) to: &'static str,
 }
 
 /// All of them.
-pub const MUTANTS: &[Mutant] = &[
+pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a repeat has no DUP",
         file: "handlers/deliver.rs",
@@ -49,10 +49,10 @@ pub const MUTANTS: &[Mutant] = &[
         to: "(WillFate::Removed, _) => publish(shard, session_id)",
     },
     Mutant {
-        name: "a will outlives its session",
-        file: "handlers/will.rs",
-        from: "Expiry::After(s) => will.delay_s.min(s)",
-        to: "Expiry::After(_) => will.delay_s",
+        name: "a will is lost with its session",
+        file: "handlers/session_end.rs",
+        from: "will::publish(shard, id);",
+        to: "will::forget(shard, id);",
     },
     Mutant {
         name: "SUBACK does not wait for the other shards",
