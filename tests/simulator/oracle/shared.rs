@@ -19,7 +19,14 @@ impl Oracle {
         let living = self.living.values().map(|&session| &self.sessions[session]);
         let matching =
             living.flat_map(|session| &session.subscriptions).filter(|s| s.matches(&message.topic));
-        let groups: BTreeSet<Group> = matching.filter_map(Subscription::group).collect();
+        let mut groups: BTreeSet<Group> = matching.filter_map(Subscription::group).collect();
+        if self.shard_count > 1 {
+            // Shards may not know yet that a group has lost its last member, and the message finds the next one.
+            let former = self.sessions.iter().flat_map(|session| &session.memberships).map(|m| &m.group);
+            groups.extend(
+                former.filter(|group| ringmq_protocol::matches(&group.filter, &message.topic)).cloned(),
+            );
+        }
         self.shared.extend(groups.into_iter().map(|group| SharedDue {
             publication,
             group,
@@ -51,18 +58,18 @@ impl Oracle {
         messages: &Messages,
         tried: &mut Vec<usize>,
     ) -> Option<usize> {
-        let mut all: Vec<usize> = (0..self.shared.len()).collect();
-        all.sort_by_key(|&index| self.is_expired(self.shared[index].publication));
-        for index in all {
-            if tried.contains(&index) || !self.may_be(&copy, index, ids, messages) {
-                continue;
-            }
-            tried.push(index);
-            let holder = self.shared[index].given.iter().position(|given| !self.is_lost(given));
-            let Some(holder) = holder else {
-                self.shared[index].given.push(copy);
-                return Some(index);
-            };
+        let may_be = |index: &usize| !tried.contains(index) && self.may_be(&copy, *index, ids, messages);
+        let mut places: Vec<usize> = (0..self.shared.len()).filter(may_be).collect();
+        places.sort_by_key(|&index| self.is_expired(self.shared[index].publication));
+        let is_free = |index: &&usize| self.shared[**index].given.iter().all(|given| self.is_lost(given));
+        let free = if self.is_lost(&copy) { places.first() } else { places.iter().find(is_free) };
+        if let Some(&index) = free {
+            self.shared[index].given.push(copy);
+            return Some(index);
+        }
+        tried.extend(&places);
+        for index in places {
+            let holder = self.shared[index].given.iter().position(|given| !self.is_lost(given))?;
             let moved = self.shared[index].given[holder].clone();
             let is_plain = self.take_due(moved.session, ids, &moved.seen, |_, _| true).is_some();
             if is_plain || self.place(moved, ids, messages, tried).is_some() {
