@@ -86,7 +86,9 @@ fn strangers_do_not_hold_it_up(engine: Engine) {
     assert!(status.success(), "{status}");
     assert!(time < STOP_MAX, "it took {time:?}");
     for stream in &mut silent {
-        assert_eq!(read_to_end(stream, Duration::from_secs(1)), (Vec::new(), End::Eof));
+        // One that the kernel had not handed over yet is reset with the listener; either way it hears nothing.
+        let (heard, end) = read_to_end(stream, Duration::from_secs(1));
+        assert!(heard.is_empty() && matches!(end, End::Eof | End::Reset), "{heard:?} {end:?}");
     }
 }
 
