@@ -85,6 +85,12 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         to: "u64::from(s) * 1000",
     },
     Mutant {
+        name: "the keep alive is not kept",
+        file: "handlers/timers.rs",
+        from: "is_some_and(|ms| silent_ms >= ms)",
+        to: "is_some_and(|ms| silent_ms >= ms * 9)",
+    },
+    Mutant {
         name: "the backlog is turned round",
         file: "session/backlog.rs",
         from: "self.waiting.push_back(delivery);",

@@ -222,10 +222,8 @@ impl Oracle {
     fn check_cause(&self, connection: &Connection, cause: Cause) -> Result<(), Complaint> {
         let client = &self.sessions[connection.session].client;
         match cause {
-            Cause::ConnectionLost
-            | Cause::ConnectionReset
-            | Cause::AdministrativeAction
-            | Cause::SlowConsumer => Ok(()),
+            Cause::ConnectionLost | Cause::ConnectionReset | Cause::AdministrativeAction => Ok(()),
+            Cause::SlowConsumer if self.grace_ms > 0 && !self.has_long_queues => Ok(()),
             Cause::KeepAliveTimeout => {
                 let silent_ms = self.now_ms - connection.heard_ms;
                 let limit_ms = u64::from(connection.keep_alive_s) * 1500;

@@ -33,6 +33,7 @@ use ringmq_broker::seed::Seeds;
 
 use super::facts::{Fact, What};
 use super::messages::{MessageId, Messages};
+use super::sabotage::Sabotage;
 use super::setup::WorldSetup;
 use super::wire::WireId;
 use letters::Letters;
@@ -54,7 +55,7 @@ pub(crate) struct Tally {
 
 /// How certain it is that QoS 0 arrives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Promise {
+pub(crate) enum Promise {
     /// Nothing is behind: it must.
     Kept,
     /// It may be dropped.
@@ -69,6 +70,12 @@ pub struct Oracle {
     overlapping: Overlapping,
     /// The broker keeps retained messages of its own.
     has_sys: bool,
+    /// No client is ever so far behind that its connection is not read.
+    has_long_queues: bool,
+    /// How long a slow client is borne with, in milliseconds; 0 for ever.
+    grace_ms: u64,
+    /// Letters are lost or repeated on purpose, so that counting them proves nothing.
+    is_sabotaged: bool,
     sides: BTreeMap<WireId, Side>,
     sessions: Vec<Session>,
     /// The living session of each client.
@@ -95,6 +102,9 @@ impl Oracle {
             policy: setup.listeners[0].clone(),
             overlapping: setup.broker.overlapping,
             has_sys: setup.broker.sys_interval_s > 0,
+            has_long_queues: setup.limits.send_queue_bytes_max > 1 << 20,
+            grace_ms: setup.limits.slow_consumer_grace_ms,
+            is_sabotaged: setup.sabotage != Sabotage::None,
             sides: BTreeMap::new(),
             sessions: Vec::new(),
             living: BTreeMap::new(),
@@ -111,9 +121,9 @@ impl Oracle {
         }
     }
 
-    /// From now on QoS 0 is certain to arrive, or not.
-    pub fn set_promise(&mut self, promise: Promise) {
-        self.promise = promise;
+    /// Everything is calm: from now on QoS 0 arrives, unless send queues are so short that they may fill up.
+    pub fn expect_everything(&mut self) {
+        self.promise = if self.has_long_queues { Promise::Kept } else { Promise::None };
     }
 
     /// Takes in what happened.

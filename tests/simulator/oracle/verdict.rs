@@ -26,7 +26,23 @@ impl Oracle {
             }
             self.check_reads(session, messages)?;
         }
+        self.check_silence()?;
         self.check_answers(present)
+    }
+
+    /// [MQTT-3.1.2-22]: whoever is silent for too long is no longer connected. A connection that is not read, because
+    /// too much waits to be sent on it, is another matter.
+    fn check_silence(&self) -> Result<(), Complaint> {
+        let connections = self.sides.values().filter_map(|side| side.connection.as_ref());
+        for connection in connections.filter(|connection| connection.ended.is_none() && self.has_long_queues) {
+            let silent_ms = self.now_ms - connection.heard_ms;
+            let limit_ms = u64::from(connection.keep_alive_s) * 1500;
+            if limit_ms > 0 && silent_ms >= limit_ms {
+                let client = &self.sessions[connection.session].client;
+                return Err(format!("{client} is connected after {silent_ms} ms of silence, of {limit_ms} ms"));
+            }
+        }
+        Ok(())
     }
 
     /// Whether every shared publication has reached somebody. All members must be connected.
@@ -91,6 +107,7 @@ impl Oracle {
         let subscriptions = living.map(|session| session.subscriptions.len() as u64).sum();
         let ended: u64 = counters.ended.iter().sum();
         let tally = &self.tally;
+        let letters = if self.is_sabotaged { counters.letters_received } else { counters.letters_posted };
         for (name, counted, expected) in [
             ("connections", counters.connections, open),
             ("handshakes", counters.handshakes, open - connected),
@@ -102,7 +119,7 @@ impl Oracle {
             ("publish_received_qos0", counters.publish_received_qos0, tally.handled[0]),
             ("publish_received_qos1", counters.publish_received_qos1, tally.handled[1]),
             ("publish_received_qos2", counters.publish_received_qos2, tally.handled[2]),
-            ("letters_received", counters.letters_received, counters.letters_posted),
+            ("letters_received", counters.letters_received, letters),
             ("connections_opened", counters.connections_opened, open + ended + counters.handoffs),
             ("message_bytes", counters.message_bytes, self.retained_message_bytes(counters, messages)),
         ] {

@@ -23,6 +23,8 @@ struct Side {
 pub struct Transcript {
     sides: BTreeMap<WireId, Side>,
     lines: Vec<String>,
+    /// Letters that were taken since the last line.
+    letters: Vec<String>,
     at_ms: u64,
 }
 
@@ -31,7 +33,7 @@ impl Transcript {
     pub fn add(&mut self, facts: &[Fact]) {
         for fact in facts {
             if fact.at_ms > self.at_ms {
-                self.lines.push(format!("+{}ms", fact.at_ms - self.at_ms));
+                self.line(format!("+{}ms", fact.at_ms - self.at_ms));
                 self.at_ms = fact.at_ms;
             }
             match &fact.what {
@@ -40,16 +42,18 @@ impl Transcript {
                 What::Ended { wire, cause } => {
                     let line =
                         format!("# {} wire {} ended: {}", self.client(*wire), wire.0, cause.row().name);
-                    self.lines.push(line);
+                    self.line(line);
                 }
                 What::Ticked(_) | What::Posted { .. } => {}
-                What::Taken { from, to } => self.lines.push(format!("# letter from {from} to {to}")),
+                What::Taken { from, to } => self.letters.push(format!("{from}>{to}")),
             }
         }
     }
 
-    /// Adds a line as it is.
-    pub fn note(&mut self, line: String) {
+    fn line(&mut self, line: String) {
+        if !self.letters.is_empty() {
+            self.lines.push(format!("# letters {}", std::mem::take(&mut self.letters).join(" ")));
+        }
         self.lines.push(line);
     }
 
@@ -63,6 +67,7 @@ impl Transcript {
     }
 
     fn handled(&mut self, wire: WireId, bytes: &[u8]) {
+        let mut lines = Vec::new();
         let side = self.sides.entry(wire).or_default();
         side.frames.push(bytes);
         while let Ok(Some((header, bytes))) = side.frames.take() {
@@ -72,19 +77,22 @@ impl Transcript {
                 side.client = connect.client_id.to_owned();
                 side.version = Some(connect.version);
             }
-            self.lines.push(format!("{}> {}", side.client, describe(&packet)));
+            lines.push(format!("{}> {}", side.client, describe(&packet)));
         }
+        lines.into_iter().for_each(|line| self.line(line));
     }
 
     fn given(&mut self, wire: WireId, bytes: &[u8]) {
         let Some(side) = self.sides.get(&wire) else { return };
+        let mut lines = Vec::new();
         for (header, bytes) in frames::cut(bytes) {
             let version = side.version.unwrap_or(Version::V5);
             let text = match Packet::decode(&header, &bytes[header.header_len..], version) {
                 Ok(packet) => describe(&packet),
                 Err(error) => format!("{:?} that does not decode: {error}", header.kind),
             };
-            self.lines.push(format!("{}< {text}", side.client));
+            lines.push(format!("{}< {text}", side.client));
         }
+        lines.into_iter().for_each(|line| self.line(line));
     }
 }
