@@ -34,12 +34,15 @@ impl Oracle {
     /// too much waits to be sent on it, is another matter.
     fn check_silence(&self) -> Result<(), Complaint> {
         let connections = self.sides.values().filter_map(|side| side.connection.as_ref());
-        for connection in connections.filter(|connection| connection.ended.is_none() && self.has_long_queues) {
+        for connection in connections.filter(|connection| connection.ended.is_none() && self.has_long_queues)
+        {
             let silent_ms = self.now_ms - connection.heard_ms;
             let limit_ms = u64::from(connection.keep_alive_s) * 1500;
             if limit_ms > 0 && silent_ms >= limit_ms {
                 let client = &self.sessions[connection.session].client;
-                return Err(format!("{client} is connected after {silent_ms} ms of silence, of {limit_ms} ms"));
+                return Err(format!(
+                    "{client} is connected after {silent_ms} ms of silence, of {limit_ms} ms"
+                ));
             }
         }
         Ok(())
