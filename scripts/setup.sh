@@ -28,6 +28,7 @@ openssl           | command -v openssl                    | certificates for tha
 python3-venv      | python3 -c "import venv, ensurepip"   | a place for the Python clients
 nodejs            | command -v node                       | runs the node client
 npm               | command -v npm                        | installs the node client
+valgrind          | command -v callgrind_annotate         | counts the instructions of the micro-benchmarks
 '
 
 scope=tests

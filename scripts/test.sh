@@ -24,6 +24,9 @@ else
     cargo test --workspace --locked --no-fail-fast
 fi
 
+step "instructions"
+scripts/bench.sh count
+
 step "documentation and its examples"
 cargo test --workspace --doc --locked --quiet
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items --quiet

@@ -94,7 +94,7 @@ fn anchor(heading: &str) -> String {
 }
 
 /// Folders of the repository: a quoted text that begins with one of them is a path.
-const FOLDERS: &[&str] = &["src/", "tests/", "docs/", "scripts/", "loadgen/", "fuzz/", ".ci/"];
+const FOLDERS: &[&str] = &["src/", "tests/", "docs/", "scripts/", "loadgen/", "bench/", "fuzz/", ".ci/"];
 
 #[test]
 fn quoted_paths_exist() {

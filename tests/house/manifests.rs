@@ -64,6 +64,11 @@ const FLOORS: &[Floor] = &[
         ],
         tests_use: &[],
     },
+    Floor {
+        home: "bench/count",
+        uses: &["foldhash", "mimalloc", "ringmq-broker", "ringmq-protocol"],
+        tests_use: &[],
+    },
 ];
 
 /// The tests that span floors see the broker from outside: as a value or as a process.

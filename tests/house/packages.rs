@@ -22,7 +22,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("hdrhistogram", &["loadgen/"]),
     ("io_uring", &["src/ring/"]),
     ("libc", &["src/ring/", "src/server/runtime/listen.rs", "loadgen/"]),
-    ("mimalloc", &["src/server/main.rs", "loadgen/main.rs"]),
+    ("mimalloc", &["src/server/main.rs", "loadgen/main.rs", "bench/count/main.rs"]),
     ("rlimit", &["src/server/runtime/descriptors.rs", "loadgen/"]),
     ("rcgen", &["src/server/net/material/"]),
     (

@@ -40,7 +40,7 @@ pub(crate) fn all() -> &'static [RustFile] {
     &LIBRARY.all
 }
 
-/// What is shipped: the crates of src/ and the load generator, without anything that is compiled only for tests.
+/// What is shipped: the crates of src/, the load generator and the benchmarks, without anything that is compiled only for tests.
 pub(crate) fn product() -> &'static [RustFile] {
     &LIBRARY.product
 }
@@ -76,7 +76,7 @@ impl Library {
 }
 
 fn is_shipped(path: &str) -> bool {
-    (path.starts_with("src/") || path.starts_with("loadgen/")) && !path.contains("/examples/")
+    ["src/", "loadgen/", "bench/"].iter().any(|home| path.starts_with(home)) && !path.contains("/examples/")
 }
 
 /// Whether a file is the module `module` (a path without `.rs`) or below it.
