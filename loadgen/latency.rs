@@ -1,9 +1,12 @@
-//! Durations as histograms, and what a reader is told of them.
+//! Durations as histograms, what a reader is told of them, and the form in which they travel.
 //!
 //! Owns the resolution: 1 microsecond is told from 1.001. Must never know what lasted.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+use serde::{Deserialize, Serialize};
 
 use crate::clock::{Nanos, SECOND};
 
@@ -11,11 +14,11 @@ const LONGEST: Nanos = 3600 * SECOND;
 const SIGNIFICANT_DIGITS: u8 = 3;
 
 /// A distribution of durations from 1 ns to an hour; longer ones count as an hour.
-#[derive(Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Latency(Histogram<u64>);
 
 /// The distribution in numbers, all in microseconds.
-#[derive(Clone, Copy, Default, PartialEq, Debug, Serialize)]
+#[derive(Clone, Copy, Default, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Summary {
     /// Durations recorded; with none, all else is 0.
     pub(crate) count: u64,
@@ -39,6 +42,23 @@ impl Latency {
         self.0.saturating_record(duration.max(1));
     }
 
+    /// Durations recorded.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// Adds what another one recorded.
+    pub(crate) fn merge(&mut self, other: &Latency) {
+        self.0.add(&other.0).expect("all histograms have the same bounds");
+    }
+
+    /// Forgets everything and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        if !self.0.is_empty() {
+            self.0.reset();
+        }
+    }
+
     /// The share of durations above a bound, 0 to 1.
     pub(crate) fn share_above(&self, bound: Nanos) -> f64 {
         match self.0.len() {
@@ -47,23 +67,56 @@ impl Latency {
         }
     }
 
+    /// The duration that a share of all, 0 to 1, does not exceed, in microseconds; 0 with none recorded.
+    pub(crate) fn quantile_us(&self, quantile: f64) -> f64 {
+        if self.0.is_empty() { 0.0 } else { self.0.value_at_quantile(quantile) as f64 / 1000.0 }
+    }
+
     pub(crate) fn summary(&self) -> Summary {
         let histogram = &self.0;
         if histogram.is_empty() {
             return Summary::default();
         }
-        let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1000.0;
         Summary {
             count: histogram.len(),
             min_us: histogram.min() as f64 / 1000.0,
             mean_us: histogram.mean() / 1000.0,
-            p50_us: at(0.5),
-            p90_us: at(0.9),
-            p99_us: at(0.99),
-            p999_us: at(0.999),
-            p9999_us: at(0.9999),
+            p50_us: self.quantile_us(0.5),
+            p90_us: self.quantile_us(0.9),
+            p99_us: self.quantile_us(0.99),
+            p999_us: self.quantile_us(0.999),
+            p9999_us: self.quantile_us(0.9999),
             max_us: histogram.max() as f64 / 1000.0,
         }
+    }
+
+    /// The form in which histograms are exchanged: HdrHistogram V2, compressed, in base64. Empty if nothing was recorded.
+    pub(crate) fn to_text(&self) -> String {
+        if self.0.is_empty() {
+            return String::new();
+        }
+        let mut bytes = Vec::new();
+        let written = V2DeflateSerializer::new().serialize(&self.0, &mut bytes);
+        assert!(written.is_ok(), "a vector takes all bytes");
+        STANDARD.encode(bytes)
+    }
+
+    /// Reads the form that [`Latency::to_text`] writes.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    #[cfg_attr(not(test), expect(dead_code, reason = "what compares reports will read them"))]
+    pub(crate) fn from_text(text: &str) -> Result<Latency, String> {
+        let mut latency = Latency::new();
+        if text.is_empty() {
+            return Ok(latency);
+        }
+        let bytes = STANDARD.decode(text).map_err(|error| format!("a histogram is no base64: {error}"))?;
+        let read: Histogram<u64> = Deserializer::new()
+            .deserialize(&mut bytes.as_slice())
+            .map_err(|error| format!("a histogram cannot be read: {error}"))?;
+        latency.0.add(read).map_err(|error| format!("a histogram has other bounds: {error}"))?;
+        Ok(latency)
     }
 }
 
@@ -99,5 +152,28 @@ mod tests {
         latency.record(u64::MAX);
         assert_eq!(latency.summary().count, 2);
         near(latency.summary().max_us, 3.6e9);
+    }
+
+    #[test]
+    fn a_histogram_comes_back_from_its_text_and_the_parts_make_the_whole() {
+        let (mut first, mut second, mut whole) = (Latency::new(), Latency::new(), Latency::new());
+        for us in 1..=5_000 {
+            first.record(us * 1000);
+            second.record(us * 7_000);
+            whole.record(us * 1000);
+            whole.record(us * 7_000);
+        }
+        let mut merged = Latency::from_text(&first.to_text()).unwrap();
+        assert_eq!(merged.summary(), first.summary());
+        merged.merge(&Latency::from_text(&second.to_text()).unwrap());
+        assert_eq!(merged.summary(), whole.summary());
+        assert!(first.to_text().starts_with("HISTFAAA"), "the form that other tools read");
+        assert!(first.to_text().len() < 8000);
+        assert_eq!(Latency::from_text("").unwrap(), Latency::new());
+        for wrong in ["!", "HISTFAAA", "AAAA"] {
+            assert!(Latency::from_text(wrong).is_err(), "{wrong}");
+        }
+        first.clear();
+        assert_eq!((first.count(), first.to_text()), (0, String::new()));
     }
 }

@@ -13,22 +13,32 @@
 //! | `schedule`, `clock` | when things are due; the only clock |
 //! | `stamp`, `ledger` | what a payload carries; what arrived against what was sent |
 //! | `latency`, `process` | histograms; CPU and memory of processes |
-//! | `report` | figures, verdict, text and JSON |
+//! | `series` | a run second by second |
+//! | `host` | facts of the machine |
+//! | `report` | figures, verdict, text, JSON and CSV |
+//! | `judge` | commands that read reports |
+//! | `output` | where they are written |
+//! | `view` | what is shown while a run goes on |
 
 mod cli;
 mod client;
 mod clock;
 mod drive;
 mod fault;
+mod host;
+mod judge;
 mod latency;
 mod ledger;
+mod output;
 mod plan;
 mod process;
 mod report;
 mod run;
 mod schedule;
+mod series;
 mod stamp;
 mod tls;
+mod view;
 mod workload;
 
 use std::process::ExitCode;
@@ -42,8 +52,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let args = cli::CommandLine::parse();
-    match plan::Plan::new(args.workload).and_then(run::run_plan) {
+    let done = match cli::CommandLine::parse().command {
+        cli::Command::Load(workload) => plan::Plan::new(*workload).and_then(run::run_plan),
+        cli::Command::Judge(args) => judge::judge(&args),
+    };
+    match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("ringmq-bench: {error}");

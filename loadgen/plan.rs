@@ -5,7 +5,6 @@
 mod summary;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ringmq_protocol::{Qos, TOPIC_BYTES_MAX, Version, is_valid_topic};
@@ -13,7 +12,7 @@ use ringmq_ring::Engine;
 use rustls::pki_types::ServerName;
 
 use crate::cli::values::Source;
-use crate::cli::{CommonArgs, EngineArg, MessageArgs, TrafficArgs, VersionArg, WorkloadArgs};
+use crate::cli::{CommonArgs, EngineArg, MessageArgs, OutputArgs, TrafficArgs, VersionArg, WorkloadArgs};
 use crate::client::{Needs, Terms};
 use crate::clock::{Nanos, seconds};
 use crate::stamp::{SENDERS_MAX, TIME_MAX};
@@ -48,6 +47,21 @@ pub(crate) enum Step {
     Clear,
     /// End all connections.
     Close,
+}
+
+impl Step {
+    /// What a reader is told.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Step::Connect => "connect",
+            Step::Publish => "publish",
+            Step::Drain => "drain",
+            Step::Subscribe => "subscribe",
+            Step::Hold => "hold",
+            Step::Clear => "clear",
+            Step::Close => "close",
+        }
+    }
 }
 
 /// What the next message waits for.
@@ -115,14 +129,6 @@ impl Dialling {
     }
 }
 
-/// What becomes of the results.
-#[derive(Clone, Debug)]
-pub(crate) struct Output {
-    pub(crate) json: bool,
-    pub(crate) report: Option<PathBuf>,
-    pub(crate) quiet: bool,
-}
-
 /// A run.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
@@ -133,7 +139,7 @@ pub(crate) struct Plan {
     pub(crate) dialling: Dialling,
     pub(crate) hold: Nanos,
     pub(crate) broker_pids: Vec<u32>,
-    pub(crate) output: Output,
+    pub(crate) output: OutputArgs,
     pub(crate) lag_max: Nanos,
     /// None: io_uring if possible.
     pub(crate) engine: Option<Engine>,
@@ -173,7 +179,7 @@ impl Plan {
             workload,
             hold: parts.hold,
             broker_pids: common.broker_pid,
-            output: Output { json: common.json, report: common.report, quiet: common.quiet },
+            output: common.output,
             lag_max: common.lag_max,
             engine: match common.engine {
                 EngineArg::Auto => None,

@@ -13,40 +13,48 @@ use signal_hook::iterator::Signals;
 
 use crate::drive::Bench;
 use crate::plan::Plan;
-use crate::process;
-use crate::report::Report;
+use crate::report::{Circumstances, Report};
+use crate::series::Series;
+use crate::{output, process, view};
 
 /// Descriptors that are no connections: ring, files, standard streams.
 const OTHER_DESCRIPTORS: u64 = 64;
 
+/// Exit code of a run whose results could not be written where they were wanted.
+const UNWRITTEN: u8 = 4;
+
 /// Runs a plan and prints its report. Returns the exit code.
 ///
 /// # Errors
-/// What keeps the run from starting, and a report that could not be written.
+/// What keeps the run from starting.
 pub(crate) fn run_plan(plan: Plan) -> Result<u8, String> {
     check_host(&plan)?;
     sharpen_timers();
     let mut net = open_network(&plan)?;
     let interrupted = Arc::new(AtomicBool::new(false));
     watch_signals(Arc::clone(&interrupted), net.remote()).map_err(|error| format!("signals: {error}"))?;
-    let engine = net.engine();
-    let mut bench = Bench::new(plan, interrupted);
+    let circumstances = Circumstances::read(net.engine(), &plan.broker_pids);
+    let series = start_series(&plan)?;
+    let mut bench = Bench::new(plan, series, interrupted);
     ringmq_ring::run(&mut net, &mut bench).map_err(|error| format!("the network failed: {error}"))?;
     let (plan, outcome) = bench.into_outcome();
-    let report = Report::new(&plan, &outcome, engine);
-    let json = report.to_json();
-    match plan.output.json {
-        true => println!("{json}"),
-        false => print!("{}", report.to_text()),
-    }
-    if let Some(file) = &plan.output.report {
-        fs::write(file, json + "\n").map_err(|error| format!("{}: {error}", file.display()))?;
+    let report = Report::new(&plan, &outcome, &circumstances);
+    if let Err(error) = output::write_results(&report, &plan.output) {
+        eprintln!("ringmq-bench: the results could not be written: {error}");
+        return Ok(report.exit_code().max(UNWRITTEN));
     }
     Ok(report.exit_code())
 }
 
+fn start_series(plan: &Plan) -> Result<Series, String> {
+    let watchers = view::watchers(&plan.output).map_err(|error| format!("--view: {error}"))?;
+    let started = Series::start(plan.output.interval, &plan.broker_pids, watchers);
+    started.map_err(|error| format!("a thread for the time series: {error}"))
+}
+
 /// Checks what this host must allow.
 fn check_host(plan: &Plan) -> Result<(), String> {
+    output::check_places(&plan.output)?;
     process::sample(&plan.broker_pids).map_err(|error| format!("--broker-pid: {error}"))?;
     let needed = u64::from(plan.workload.clients()) + OTHER_DESCRIPTORS;
     let limit = rlimit::increase_nofile_limit(needed).map_err(|error| format!("RLIMIT_NOFILE: {error}"))?;

@@ -2,6 +2,8 @@
 //!
 //! Owns names, defaults and help of the options. Must never judge how they fit together: that is `plan`.
 
+mod judge;
+mod output;
 pub(crate) mod values;
 
 use std::path::PathBuf;
@@ -11,15 +13,28 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::clock::Nanos;
 use values::{BrokerUrl, Source};
 
+pub(crate) use judge::{JudgeArgs, ShowArgs};
+pub(crate) use output::{OutputArgs, ViewArg};
+
 /// Loads an MQTT broker and tells the truth about it.
 ///
 /// Exit codes: 0 all well; 1 a check failed (a message lost at QoS 1 or 2, duplicated at QoS 2, out of order, a connection
-/// refused or ended); 2 wrong usage; 3 an invalid run (the generator itself was the bottleneck, or was interrupted).
+/// refused or ended); 2 wrong usage; 3 an invalid run (the generator itself was the bottleneck, or was interrupted);
+/// 4 results that could not be written.
 #[derive(Parser, Debug)]
 #[command(name = "ringmq-bench", version, max_term_width = 110)]
 pub(crate) struct CommandLine {
     #[command(subcommand)]
-    pub(crate) workload: WorkloadArgs,
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    #[command(flatten)]
+    Load(Box<WorkloadArgs>),
+    #[command(flatten)]
+    Judge(JudgeArgs),
 }
 
 /// What load to make.
@@ -229,15 +244,8 @@ pub(crate) struct CommonArgs {
     /// Sample CPU and memory of this process. Repeatable.
     #[arg(long)]
     pub(crate) broker_pid: Vec<u32>,
-    /// Print the report as JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Also write the report as JSON to a file.
-    #[arg(long)]
-    pub(crate) report: Option<PathBuf>,
-    /// No progress on standard error.
-    #[arg(long)]
-    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
     /// The run is invalid if more than 1 % of the messages are looked at later than this after they are due.
     #[arg(long, default_value = "10ms", value_parser = values::span)]
     pub(crate) lag_max: Nanos,

@@ -27,6 +27,15 @@ pub(crate) fn span(text: &str) -> Result<Nanos, String> {
     }
 }
 
+/// The length of one interval: a span from 100 ms to an hour.
+pub(crate) fn interval(text: &str) -> Result<Nanos, String> {
+    let interval = span(text)?;
+    match (100 * MILLISECOND..=3600 * SECOND).contains(&interval) {
+        true => Ok(interval),
+        false => Err("an interval is between 100ms and 1h".into()),
+    }
+}
+
 /// A rate per second above 0: `2500`, `0.5`, `20k`, `1.5M`.
 pub(crate) fn rate(text: &str) -> Result<f64, String> {
     let (number, factor) = match text.strip_suffix('k') {
@@ -129,6 +138,12 @@ mod tests {
         for wrong in ["", "s", "-1s", "10d", "25h", "1e9s", "1.2.3s"] {
             assert!(span(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn intervals_are_neither_a_blink_nor_a_day() {
+        assert_eq!(interval("100ms"), Ok(100 * MILLISECOND));
+        assert!(interval("99ms").is_err() && interval("2h").is_err() && interval("x").is_err());
     }
 
     #[test]

@@ -47,6 +47,11 @@ impl Dialer {
         Some(number)
     }
 
+    /// Connections being made.
+    pub(crate) fn inflight(&self) -> u32 {
+        self.inflight
+    }
+
     fn has_room(&self) -> bool {
         self.next < self.total && self.inflight < self.inflight_max
     }

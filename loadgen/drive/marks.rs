@@ -2,13 +2,12 @@
 //!
 //! Owns the samples taken then. Must never know what a run does in between.
 
-use serde::Serialize;
-
 use crate::clock::Nanos;
 use crate::process::{self, Usage};
+use crate::series::Counters;
 
 /// What stood on the counters at one moment.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Mark {
     pub(crate) at: Nanos,
     pub(crate) sent: u64,
@@ -23,21 +22,13 @@ pub(crate) struct Mark {
 impl Mark {
     /// The counters now; the processes are sampled here.
     pub(crate) fn take(at: Nanos, counters: Counters, broker_pids: &[u32]) -> Mark {
-        let Counters { sent, delivered, connections } = counters;
+        let Counters { sent, delivered, open: connections, .. } = counters;
         let broker = match broker_pids {
             [] => None,
-            pids => process::sample(pids).ok(),
+            pids => process::sample(pids).ok().map(|sample| sample.usage),
         };
-        Mark { at, sent, delivered, connections, broker, own: process::sample_self() }
+        Mark { at, sent, delivered, connections, broker, own: process::sample_self().usage }
     }
-}
-
-/// What a mark takes over.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Counters {
-    pub(crate) sent: u64,
-    pub(crate) delivered: u64,
-    pub(crate) connections: u64,
 }
 
 /// The marks of a run, in their order.

@@ -11,7 +11,7 @@
 //! | `hear` | bytes from the broker |
 //! | `speak` | bytes for the broker |
 //! | `steps` | the order of things |
-//! | `pinger`, `outbox`, `tally`, `marks`, `progress` | signs of life, bytes of a turn, counts, samples, lines for a reader |
+//! | `pinger`, `outbox`, `tally`, `marks` | signs of life, bytes of a turn, counts, samples |
 
 mod crowd;
 mod dialer;
@@ -20,7 +20,6 @@ mod hear;
 mod marks;
 mod outbox;
 mod pinger;
-mod progress;
 mod speak;
 mod steps;
 mod tally;
@@ -38,14 +37,13 @@ use crate::clock::{Clock, MILLISECOND, Nanos};
 use crate::fault::Fault;
 use crate::ledger::Ledger;
 use crate::plan::{Plan, Step};
+use crate::series::{Counters, Moment, Recording, Series};
 
 use crowd::{Crowd, Life};
 use dialer::Dialer;
 use flow::Flow;
-use marks::Counters;
 use outbox::Outbox;
 use pinger::Pinger;
-use progress::Progress;
 use speak::Desk;
 
 pub(crate) use marks::{Mark, Marks};
@@ -78,7 +76,7 @@ pub(crate) struct Bench {
     tally: Tally,
     outbox: Outbox,
     marks: Marks,
-    progress: Progress,
+    series: Series,
     /// Index in the plan's steps; beyond them when the run is over.
     step: usize,
     step_began: Nanos,
@@ -100,6 +98,7 @@ pub(crate) struct Bench {
 /// What a run leaves behind.
 pub(crate) struct Outcome {
     pub(crate) tally: Tally,
+    pub(crate) recording: Recording,
     pub(crate) marks: Marks,
     pub(crate) broken: Option<Broken>,
     pub(crate) longest_pause: Nanos,
@@ -113,7 +112,7 @@ pub(crate) struct Outcome {
 
 impl Bench {
     /// A run that begins now. `interrupted` may be set by someone else to end it.
-    pub(crate) fn new(plan: Plan, interrupted: Arc<AtomicBool>) -> Bench {
+    pub(crate) fn new(plan: Plan, series: Series, interrupted: Arc<AtomicBool>) -> Bench {
         let clock = Clock::start();
         let workload = &plan.workload;
         let clients = workload.clients();
@@ -128,7 +127,7 @@ impl Bench {
             tally: Tally::new(ledger, workload.run as u8),
             outbox: Outbox::default(),
             marks: Marks::default(),
-            progress: Progress::new(plan.output.quiet),
+            series,
             step: 0,
             step_began: 0,
             complete_since: None,
@@ -146,13 +145,15 @@ impl Bench {
     }
 
     /// What was measured.
-    pub(crate) fn into_outcome(self) -> (Plan, Outcome) {
+    pub(crate) fn into_outcome(mut self) -> (Plan, Outcome) {
+        self.roll(self.clock.now());
         let load = self.load.or(self.flow);
         let outcome = Outcome {
             sent: load.as_ref().map_or(0, Flow::sent),
             due: load.as_ref().map_or(0, Flow::due),
             lag: load.as_ref().map(|flow| flow.lag().summary()).unwrap_or_default(),
             lag_share: load.as_ref().map_or(0.0, |flow| flow.lag().share_above(self.plan.lag_max)),
+            recording: self.series.finish(),
             tally: self.tally,
             marks: self.marks,
             broken: self.broken,
@@ -166,15 +167,37 @@ impl Bench {
     }
 
     fn counters(&self) -> Counters {
+        let (tally, counts) = (&self.tally, self.tally.ledger.counts());
         Counters {
+            due: self.flow.as_ref().map_or(0, Flow::due),
             sent: self.flow.as_ref().map_or(0, Flow::sent),
-            delivered: self.tally.ledger.counts().delivered,
-            connections: self.crowd.open().into(),
+            acknowledged: tally.acknowledged,
+            rejected: tally.rejected,
+            delivered: counts.delivered,
+            duplicated: counts.duplicated,
+            out_of_order: counts.out_of_order,
+            connected: tally.connected,
+            faults: tally.faults,
+            open: self.crowd.open().into(),
+            dialling: self.dialer.inflight().into(),
         }
     }
 
-    fn mark(&self, at: Nanos) -> Mark {
+    /// The counters and processes now. An interval of the series ends here too, so that it lies between two marks.
+    fn mark(&mut self, at: Nanos) -> Mark {
+        self.roll(at);
         Mark::take(at, self.counters(), &self.plan.broker_pids)
+    }
+
+    /// Ends an interval of the series.
+    fn roll(&mut self, at: Nanos) {
+        let moment = Moment {
+            at,
+            phase: self.current_step().map_or("close", Step::name),
+            is_measured: self.marks.open.is_some() && self.marks.close.is_none(),
+            counters: self.counters(),
+        };
+        self.series.roll(moment, &mut self.tally.recorders);
     }
 
     /// Gives up on one connection, and on the run if it cannot go on without.
@@ -199,7 +222,7 @@ impl Bench {
     fn next_alarm(&self, now: Nanos) -> Nanos {
         let flow = self.flow.as_ref().and_then(Flow::next_due);
         let due = [flow, self.dialer.next_due(), self.pinger.next_due(), self.step_deadline()];
-        due.into_iter().flatten().fold(now + TICK, Nanos::min)
+        due.into_iter().flatten().fold(self.series.next_due().min(now + TICK), Nanos::min)
     }
 
     /// Notes how long nothing was looked at: no wait is meant to be longer than a tick. In the end nothing is measured.
@@ -223,9 +246,8 @@ impl Bench {
         if let Some(flow) = &mut self.flow {
             flow.forgive(now);
         }
-        if self.progress.is_due(now) {
-            let step = self.current_step();
-            self.progress.print(now, step, self.counters(), &self.tally);
+        if now >= self.series.next_due() {
+            self.roll(now);
         }
     }
 }

@@ -8,8 +8,8 @@ use ringmq_protocol::Reason;
 
 use crate::clock::Nanos;
 use crate::fault::Fault;
-use crate::latency::Latency;
 use crate::ledger::Ledger;
+use crate::series::Recorders;
 use crate::stamp::Stamp;
 
 /// Different fault texts that are kept; all faults are counted.
@@ -24,14 +24,8 @@ pub(crate) struct Tally {
     pub(crate) measure_from: Nanos,
     /// Retained messages: when they were asked for, which is what latency counts from.
     pub(crate) asked_at: Option<Nanos>,
-    /// From the intended time to the delivery.
-    pub(crate) latency: Latency,
-    /// From the actual sending to the delivery.
-    pub(crate) service: Latency,
-    /// From the intended time to the last acknowledgement.
-    pub(crate) acknowledgement: Latency,
-    /// From the beginning of a connection until it was ready.
-    pub(crate) connecting: Latency,
+    /// What was measured since the end of the last interval.
+    pub(crate) recorders: Recorders,
     pub(crate) acknowledged: u64,
     pub(crate) rejected: u64,
     /// Messages at QoS 2 that came again before their release.
@@ -52,10 +46,7 @@ impl Tally {
             run_tag,
             measure_from: 0,
             asked_at: None,
-            latency: Latency::new(),
-            service: Latency::new(),
-            acknowledgement: Latency::new(),
-            connecting: Latency::new(),
+            recorders: Recorders::new(),
             acknowledged: 0,
             rejected: 0,
             repeated: 0,
@@ -79,11 +70,11 @@ impl Tally {
         }
         self.last_progress = now;
         match self.asked_at {
-            Some(asked_at) => self.latency.record(now.saturating_sub(asked_at)),
+            Some(asked_at) => self.recorders.latency.record(now.saturating_sub(asked_at)),
             None if stamp.intended >= self.measure_from => {
                 let latency = now.saturating_sub(stamp.intended);
-                self.latency.record(latency);
-                self.service.record(latency.saturating_sub(stamp.lateness));
+                self.recorders.latency.record(latency);
+                self.recorders.service.record(latency.saturating_sub(stamp.lateness));
             }
             None => {}
         }
@@ -95,7 +86,7 @@ impl Tally {
         self.acknowledged += 1;
         self.last_progress = now;
         if intended >= self.measure_from {
-            self.acknowledgement.record(now.saturating_sub(intended));
+            self.recorders.acknowledgement.record(now.saturating_sub(intended));
         }
     }
 
@@ -109,7 +100,7 @@ impl Tally {
     /// Notes that a connection became ready.
     pub(crate) fn note_connected(&mut self, began: Nanos, now: Nanos) {
         self.connected += 1;
-        self.connecting.record(now.saturating_sub(began));
+        self.recorders.connecting.record(now.saturating_sub(began));
     }
 
     /// Notes that a connection failed or ended.
@@ -142,10 +133,10 @@ mod tests {
         let mut tally = Tally::new(Ledger::new(Routing::Everyone, 1, 1), 5);
         tally.measure_from = 1000;
         assert_eq!(tally.note_message(0, &payload(5, 0, 900), 2000), Some(0));
-        assert_eq!(tally.latency.summary().count, 0);
+        assert_eq!(tally.recorders.latency.summary().count, 0);
         assert_eq!(tally.note_message(0, &payload(5, 1, 1000), 2000), Some(0));
-        assert_eq!(tally.latency.summary().max_us, 1.0);
-        assert_eq!(tally.service.summary().max_us, 0.7);
+        assert_eq!(tally.recorders.latency.summary().max_us, 1.0);
+        assert_eq!(tally.recorders.service.summary().max_us, 0.7);
         assert_eq!(tally.ledger.counts().delivered, 2);
         assert_eq!(tally.last_progress, 2000);
     }

@@ -2,15 +2,15 @@
 //!
 //! Owns that form. Must never decide anything.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::seconds;
 use crate::plan::{Extent, Pace, Plan};
 
 /// What was asked for.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct PlanSummary {
-    pub(crate) workload: &'static str,
+    pub(crate) workload: String,
     pub(crate) broker: String,
     pub(crate) tls: bool,
     pub(crate) mqtt: u8,
@@ -26,7 +26,7 @@ pub(crate) struct PlanSummary {
 }
 
 /// What was to be published.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct TrafficSummary {
     pub(crate) publish_qos: u8,
     pub(crate) subscribe_qos: u8,
@@ -47,7 +47,7 @@ impl PlanSummary {
     pub(super) fn new(plan: &Plan) -> PlanSummary {
         let Plan { workload, terms, dialling, .. } = plan;
         PlanSummary {
-            workload: workload.name,
+            workload: workload.name.into(),
             broker: dialling.to.to_string(),
             tls: dialling.tls.is_some(),
             mqtt: terms.version.level(),

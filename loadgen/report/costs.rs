@@ -2,15 +2,22 @@
 //!
 //! Owns the division of samples by messages and connections. Must never sample.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::seconds;
 use crate::drive::{Mark, Marks, Outcome};
+use crate::host::{HostFacts, ProcessFacts, share_a_cpu};
 use crate::process::Usage;
+use crate::series::Row;
+
+/// The shortest interval that a share of CPU time is judged by.
+const JUDGED_SPAN_MIN_S: f64 = 0.09;
 
 /// CPU time and memory of the broker.
-#[derive(Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct BrokerCosts {
+    /// The processes watched.
+    pub(crate) processes: Vec<ProcessFacts>,
     /// While connections were made.
     pub(crate) connecting: Option<Span>,
     /// CPU microseconds per connection made.
@@ -31,11 +38,14 @@ pub(crate) struct BrokerCosts {
     pub(crate) bytes_per_connection: Option<f64>,
     /// As `bytes_per_connection`, from the first tenth of the connections on: without what the broker allocates once.
     pub(crate) bytes_per_further_connection: Option<f64>,
+    /// Threads at the start.
     pub(crate) threads: u64,
+    /// The highest share of one interval that one of its threads was on a CPU: at 1, that thread was the bottleneck.
+    pub(crate) busiest_thread_max: f64,
 }
 
 /// CPU use between two moments.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Span {
     pub(crate) seconds: f64,
     pub(crate) cpu_s: f64,
@@ -81,7 +91,7 @@ impl Span {
 
 impl BrokerCosts {
     /// `None` if the broker was not watched.
-    pub(super) fn new(outcome: &Outcome) -> Option<BrokerCosts> {
+    pub(super) fn new(outcome: &Outcome, processes: Vec<ProcessFacts>) -> Option<BrokerCosts> {
         let Marks { start, connected, open, close, held, end, .. } = &outcome.marks;
         let before = start.as_ref()?.broker?;
         let connecting = Span::of_broker(start.as_ref(), connected.as_ref());
@@ -105,6 +115,8 @@ impl BrokerCosts {
                 mark.broker
             }),
             threads: before.threads,
+            busiest_thread_max: busiest_thread_max(&outcome.recording.rows),
+            processes,
         })
     }
 }
@@ -126,8 +138,22 @@ fn bytes_per_connection(
     (connections > 0).then(|| grown / connections as f64)
 }
 
+fn busiest_thread_max(rows: &[Row]) -> f64 {
+    let shares = judged(rows).filter_map(|row| row.broker).map(|broker| broker.busiest_thread);
+    shares.fold(0.0, f64::max)
+}
+
+/// The rows that a run is judged by: those that are measured, or those in which connections were made where no messages
+/// are measured. What is shorter than a scheduler's tick says little.
+fn judged(rows: &[Row]) -> impl Iterator<Item = &Row> {
+    let has_measured = rows.iter().any(|row| row.is_measured);
+    rows.iter().filter(move |row| {
+        row.span_s >= JUDGED_SPAN_MIN_S && if has_measured { row.is_measured } else { row.connected > 0 }
+    })
+}
+
 /// What the generator itself used.
-#[derive(Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct GeneratorCosts {
     /// While messages were measured, or connections made where there are none.
     pub(crate) measured: Option<Span>,
@@ -137,10 +163,34 @@ pub(crate) struct GeneratorCosts {
     pub(crate) bytes_per_connection: Option<f64>,
     /// The longest time that nothing was looked at, beyond what was meant.
     pub(crate) longest_pause_s: f64,
+    /// What its busy thread had left. None if the run was too short to tell.
+    pub(crate) headroom: Option<Headroom>,
+    /// Whether the broker may run on a CPU of the generator's; none if the broker was not watched.
+    pub(crate) shares_cpu_with_broker: Option<bool>,
+}
+
+/// How much of its one CPU the thread that sends and receives has used: shares of the judged time, 0 to 1.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Headroom {
+    /// On a CPU.
+    pub(crate) busy: f64,
+    /// Could have run, but something else did.
+    pub(crate) waiting: f64,
+    /// Neither: what was left.
+    pub(crate) free: f64,
+}
+
+impl Headroom {
+    fn new(rows: &[Row]) -> Option<Headroom> {
+        let span_s: f64 = judged(rows).map(|row| row.span_s).sum();
+        let share = |of: fn(&Row) -> f64| judged(rows).map(|row| of(row) * row.span_s).sum::<f64>() / span_s;
+        let (busy, waiting) = (share(|row| row.generator.busy), share(|row| row.generator.waiting));
+        (span_s > 0.0).then(|| Headroom { busy, waiting, free: (1.0 - busy - waiting).max(0.0) })
+    }
 }
 
 impl GeneratorCosts {
-    pub(super) fn new(outcome: &Outcome) -> GeneratorCosts {
+    pub(super) fn new(outcome: &Outcome, host: &HostFacts, broker: &[ProcessFacts]) -> GeneratorCosts {
         let Marks { start, connected, open, close, end, .. } = &outcome.marks;
         let messages = Span::of_generator(open.as_ref(), close.as_ref());
         let measured = messages.or_else(|| Span::of_generator(start.as_ref(), connected.as_ref()));
@@ -149,12 +199,15 @@ impl GeneratorCosts {
             _ => 0,
         };
         let idle = idle_mark(outcome);
+        let meets = |process: &ProcessFacts| share_a_cpu(&host.cpus_allowed, &process.cpus_allowed);
         GeneratorCosts {
             measured,
             cpu_us_per_message: messages.and_then(|span| span.cpu_us_per(moved)),
             rss_bytes: end.as_ref().map_or(0, |mark| mark.own.rss_bytes),
             bytes_per_connection: bytes_per_connection(start.as_ref(), idle, |mark| Some(mark.own)),
             longest_pause_s: seconds(outcome.longest_pause),
+            headroom: Headroom::new(&outcome.recording.rows),
+            shares_cpu_with_broker: (!broker.is_empty()).then(|| broker.iter().any(meets)),
         }
     }
 }

@@ -4,34 +4,63 @@
 //! measure anything.
 
 mod costs;
+mod csv;
+mod digest;
 #[cfg(test)]
 mod tests;
 mod text;
 mod verdict;
 
 use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use ringmq_ring::Engine;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::{Nanos, seconds};
 use crate::drive::{Mark, Outcome, Tally};
+use crate::host::{HostFacts, ProcessFacts};
 use crate::latency::Summary;
 use crate::plan::{Plan, PlanSummary};
+use crate::series::{Distribution, Row};
 
 use costs::{BrokerCosts, GeneratorCosts};
 use verdict::Verdict;
 
 /// Number of the JSON form.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
+
+/// What is known before a run begins.
+#[derive(Clone, Debug)]
+pub(crate) struct Circumstances {
+    engine: Engine,
+    host: HostFacts,
+    broker: Vec<ProcessFacts>,
+    started_unix_s: u64,
+}
+
+impl Circumstances {
+    /// Reads them now.
+    pub(crate) fn read(engine: Engine, broker_pids: &[u32]) -> Circumstances {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Circumstances {
+            engine,
+            host: HostFacts::read(),
+            broker: broker_pids.iter().copied().map(ProcessFacts::read).collect(),
+            started_unix_s: since_epoch.as_secs(),
+        }
+    }
+}
 
 /// Everything that is told of a run.
-#[derive(Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Report {
     schema: u32,
-    tool: &'static str,
-    version: &'static str,
-    engine: &'static str,
+    tool: String,
+    version: String,
+    engine: String,
+    started_unix_s: u64,
+    host: HostFacts,
     plan: PlanSummary,
     verdict: Verdict,
     connections: Connections,
@@ -40,10 +69,11 @@ pub(crate) struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     broker: Option<BrokerCosts>,
     generator: GeneratorCosts,
+    series: Vec<Row>,
 }
 
 /// What became of the connections.
-#[derive(Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 struct Connections {
     asked: u32,
     ready: u64,
@@ -55,13 +85,13 @@ struct Connections {
     seconds: f64,
     per_s: f64,
     /// From the first packet to CONNACK, or to SUBACK.
-    time: Summary,
+    time: Distribution,
     pings: u64,
     pongs: u64,
 }
 
 /// What became of the messages.
-#[derive(Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 struct Flowed {
     /// Messages that the schedule wanted sent; in a closed loop those sent.
     due: u64,
@@ -82,40 +112,63 @@ struct Flowed {
     sent_per_s: f64,
     delivered_per_s: f64,
     /// From the time a message was meant to leave to its delivery.
-    latency: Summary,
+    latency: Distribution,
     /// From the time it left.
-    service: Summary,
+    service: Distribution,
     /// From the time it was meant to leave to its last acknowledgement.
-    acknowledgement: Summary,
+    acknowledgement: Distribution,
     /// How late the generator itself looked at what was due.
     lag: Summary,
 }
 
 impl Report {
-    pub(crate) fn new(plan: &Plan, outcome: &Outcome, engine: Engine) -> Report {
+    pub(crate) fn new(plan: &Plan, outcome: &Outcome, circumstances: &Circumstances) -> Report {
+        let Circumstances { engine, host, broker, started_unix_s } = circumstances;
         let connections = Connections::new(plan, outcome);
         let traffic = plan.workload.has_traffic().then(|| Flowed::new(plan, outcome));
-        let generator = GeneratorCosts::new(outcome);
+        let generator = GeneratorCosts::new(outcome, host, broker);
         Report {
             schema: SCHEMA,
-            tool: env!("CARGO_PKG_NAME"),
-            version: env!("CARGO_PKG_VERSION"),
+            tool: env!("CARGO_PKG_NAME").into(),
+            version: env!("CARGO_PKG_VERSION").into(),
             engine: match engine {
-                Engine::IoUring => "io_uring",
-                Engine::Epoll => "epoll",
+                Engine::IoUring => "io_uring".into(),
+                Engine::Epoll => "epoll".into(),
             },
+            started_unix_s: *started_unix_s,
+            host: host.clone(),
             plan: plan.summary(),
             verdict: Verdict::new(plan, outcome, traffic.as_ref(), &generator),
-            broker: BrokerCosts::new(outcome),
+            broker: BrokerCosts::new(outcome, broker.clone()),
             connections,
             traffic,
             generator,
+            series: outcome.recording.rows.clone(),
         }
     }
 
-    /// The report as one JSON object.
+    /// The report as one JSON object with its digest.
     pub(crate) fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("names and numbers have a JSON form")
+        digest::sealed(serde_json::to_value(self).expect("names and numbers have a JSON form"))
+    }
+
+    /// Reads what [`Report::to_json`] writes.
+    ///
+    /// # Errors
+    /// Text that is no report, one of another form, and one that was changed after it was written.
+    pub(crate) fn from_json(text: &str) -> Result<Report, String> {
+        let value = digest::unsealed(text)?;
+        match value.get("schema").and_then(serde_json::Value::as_u64) {
+            Some(schema) if schema == u64::from(SCHEMA) => {}
+            Some(schema) => return Err(format!("the report has schema {schema}, this tool reads {SCHEMA}")),
+            None => return Err("this is no report of ringmq-bench: it has no schema number".into()),
+        }
+        serde_json::from_value(value).map_err(|error| format!("the report cannot be read: {error}"))
+    }
+
+    /// The time series as CSV, with a line of names first.
+    pub(crate) fn to_csv(&self) -> String {
+        csv::table(&self.series)
     }
 
     /// The report for a reader.
@@ -134,7 +187,7 @@ impl Report {
 
 impl Connections {
     fn new(plan: &Plan, outcome: &Outcome) -> Connections {
-        let Tally { connected, faults, fault_texts, connecting, pings, pongs, .. } = &outcome.tally;
+        let Tally { connected, faults, fault_texts, pings, pongs, .. } = &outcome.tally;
         let span = span(&outcome.marks.start, &outcome.marks.connected);
         Connections {
             asked: plan.workload.clients(),
@@ -143,7 +196,7 @@ impl Connections {
             fault_texts: fault_texts.clone(),
             seconds: seconds(span),
             per_s: per_second(*connected, span),
-            time: connecting.summary(),
+            time: Distribution::new(&outcome.recording.totals.connecting),
             pings: *pings,
             pongs: *pongs,
         }
@@ -153,6 +206,7 @@ impl Connections {
 impl Flowed {
     fn new(plan: &Plan, outcome: &Outcome) -> Flowed {
         let Outcome { tally, marks, broken, sent, due, lag, .. } = outcome;
+        let totals = &outcome.recording.totals;
         let counts = tally.ledger.counts();
         let copies = plan.workload.routing().copies(plan.workload.subscribers);
         let accepted = sent.saturating_sub(tally.rejected);
@@ -178,9 +232,9 @@ impl Flowed {
             measured_s: seconds(window),
             sent_per_s: per_second(grown(|mark| mark.sent), window),
             delivered_per_s: per_second(grown(|mark| mark.delivered), window),
-            latency: tally.latency.summary(),
-            service: tally.service.summary(),
-            acknowledgement: tally.acknowledgement.summary(),
+            latency: Distribution::new(&totals.latency),
+            service: Distribution::new(&totals.service),
+            acknowledgement: Distribution::new(&totals.acknowledgement),
             lag: *lag,
         }
     }

@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 
 use clap::Parser;
 
-use crate::cli::CommandLine;
+use crate::cli::{Command, CommandLine};
 use crate::clock::SECOND;
 use crate::drive::{Broken, Marks};
 use crate::ledger::Ledger;
 use crate::process::Usage;
+use crate::series::{GeneratorUse, Recording};
 use crate::stamp::{STAMP_BYTES, Stamp};
 
 use super::*;
 
 fn plan(arguments: &str) -> Plan {
     let words = ["ringmq-bench"].into_iter().chain(arguments.split_whitespace());
-    Plan::new(CommandLine::try_parse_from(words).unwrap().workload).unwrap()
+    let Command::Load(workload) = CommandLine::try_parse_from(words).unwrap().command else { unreachable!() };
+    Plan::new(*workload).unwrap()
 }
 
 fn usage(cpu_s: f64, rss_bytes: u64) -> Usage {
@@ -33,6 +35,13 @@ fn mark(at_s: u64, messages: u64, cpu_s: f64) -> Mark {
     }
 }
 
+/// Second `second` of a run, in which the generator was busy for this share.
+fn row(second: u64, busy: f64) -> Row {
+    let is_measured = (2..12).contains(&second);
+    let generator = GeneratorUse { busy, ..GeneratorUse::default() };
+    Row { at_s: (second + 1) as f64, span_s: 1.0, is_measured, generator, ..Row::default() }
+}
+
 /// A run of one publisher and one subscriber, 10 s at 100 messages per second, in which these messages arrived.
 fn outcome(arrivals: impl IntoIterator<Item = u32>) -> Outcome {
     let plan = plan("fan-in");
@@ -42,8 +51,11 @@ fn outcome(arrivals: impl IntoIterator<Item = u32>) -> Outcome {
         Stamp { run_tag: 9, sender: 0, sequence, intended: 0, lateness: 0 }.write(&mut payload);
         tally.note_message(0, &payload, 5000);
     }
+    let totals = tally.recorders.clone();
+    let rows = (0..13).map(|second| row(second, 0.2)).collect();
     Outcome {
         tally,
+        recording: Recording { rows, totals },
         marks: Marks {
             start: Some(mark(0, 0, 0.0)),
             tenth: None,
@@ -62,8 +74,12 @@ fn outcome(arrivals: impl IntoIterator<Item = u32>) -> Outcome {
     }
 }
 
+fn circumstances() -> Circumstances {
+    Circumstances::read(Engine::Epoll, &[])
+}
+
 fn report(arguments: &str, outcome: &Outcome) -> Report {
-    Report::new(&plan(&format!("fan-in -p 1 -s 1 {arguments}")), outcome, Engine::Epoll)
+    Report::new(&plan(&format!("fan-in -p 1 -s 1 {arguments}")), outcome, &circumstances())
 }
 
 #[test]
@@ -114,8 +130,13 @@ fn a_generator_in_trouble_makes_the_run_invalid() {
     let blocked = Outcome { due: 1001, ..outcome(0..1000) };
     assert_eq!(report("", &blocked).exit_code(), 3);
     let mut busy = outcome(0..1000);
-    busy.marks.close = Some(mark(12, 1000, 30.0));
-    assert_eq!(report("", &busy).exit_code(), 3);
+    busy.recording.rows = (0..13).map(|second| row(second, if second == 0 { 0.1 } else { 0.97 })).collect();
+    let bottleneck = ["the generator used 97 % of the one CPU it can use: it was the bottleneck"];
+    assert_eq!(report("", &busy).verdict.invalid, bottleneck);
+    for row in &mut busy.recording.rows {
+        row.generator = GeneratorUse { busy: 0.6, waiting: 0.39, ..GeneratorUse::default() };
+    }
+    assert!(report("", &busy).verdict.invalid[0].contains("something else ran there"));
     let interrupted = Outcome { broken: Some(Broken::Interrupted), ..outcome(0..500) };
     let report = report("", &interrupted);
     assert_eq!(report.exit_code(), 3);
@@ -141,13 +162,14 @@ fn a_broken_connection_fails_the_run() {
 fn json_and_text_tell_the_same() {
     let report = report("--payload 16", &outcome(0..1000));
     let json: BTreeMap<String, serde_json::Value> = serde_json::from_str(&report.to_json()).unwrap();
-    assert_eq!(json["schema"], 1);
+    assert_eq!(json["schema"], 2);
     assert_eq!(json["plan"]["traffic"]["payload_bytes"], 16);
     assert_eq!(json["traffic"]["delivered"], 1000);
     assert_eq!(json["verdict"]["is_valid"], true);
     let text = report.to_text();
     assert!(text.contains("1000 sent, 1000 of 1000 delivered"), "{text}");
     assert!(text.contains("2000.000 us per message delivered"), "{text}");
+    assert!(text.contains("was 20 % busy and had 80 % left"), "{text}");
     assert!(text.ends_with("ok            every check passed\n"), "{text}");
 }
 
@@ -159,8 +181,20 @@ fn memory_per_connection_is_told_from_the_start_and_from_the_first_tenth_on() {
     let mut outcome = outcome([]);
     outcome.marks =
         Marks { start: at(0, 1000), tenth: at(10, 6000), held: at(100, 15_000), ..Marks::default() };
-    let report = Report::new(&plan("idle -n 100"), &outcome, Engine::Epoll);
+    let report = Report::new(&plan("idle -n 100"), &outcome, &circumstances());
     let broker = report.broker.as_ref().unwrap();
     assert_eq!(broker.bytes_per_connection, Some(140.0));
     assert_eq!(broker.bytes_per_further_connection, Some(100.0));
+}
+
+#[test]
+fn a_report_comes_back_from_its_json_unless_it_was_changed() {
+    let report = report("", &outcome(0..1000));
+    let json = report.to_json();
+    assert_eq!(Report::from_json(&json).as_ref(), Ok(&report));
+    assert_eq!(report.to_csv().lines().count(), 1 + 13);
+    let changed = json.replace("\"delivered\": 1000", "\"delivered\": 1001");
+    assert_ne!(changed, json);
+    assert!(Report::from_json(&changed).is_err_and(|error| error.contains("digest")));
+    assert!(Report::from_json("{}").is_err());
 }

@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 
 use crate::latency::Summary;
 
-use super::costs::{BrokerCosts, GeneratorCosts, Span};
+use super::costs::{BrokerCosts, GeneratorCosts, Headroom, Span};
 use super::{Connections, Flowed, Report};
 
 /// Writes all of it.
@@ -50,7 +50,7 @@ fn write_connections(connections: &Connections, out: &mut String) -> fmt::Result
     for (text, count) in &connections.fault_texts {
         writeln!(out, "              {count} x {text}")?;
     }
-    write_distribution("connecting", time, out)
+    write_distribution("connecting", &time.summary, out)
 }
 
 fn write_traffic(traffic: &Flowed, out: &mut String) -> fmt::Result {
@@ -66,9 +66,9 @@ fn write_traffic(traffic: &Flowed, out: &mut String) -> fmt::Result {
         write!(out, "{:.0}/s sent, ", traffic.sent_per_s)?;
     }
     writeln!(out, "{:.0}/s delivered over {:.2} s", traffic.delivered_per_s, traffic.measured_s)?;
-    write_distribution("latency", &traffic.latency, out)?;
-    write_distribution("service", &traffic.service, out)?;
-    write_distribution("ack", &traffic.acknowledgement, out)?;
+    write_distribution("latency", &traffic.latency.summary, out)?;
+    write_distribution("service", &traffic.service.summary, out)?;
+    write_distribution("ack", &traffic.acknowledgement.summary, out)?;
     write_distribution("own lag", &traffic.lag, out)
 }
 
@@ -111,9 +111,15 @@ fn write_generator(generator: &GeneratorCosts, out: &mut String) -> fmt::Result 
         write!(out, ", {figure:.3} us per message sent or received")?;
     }
     match generator.bytes_per_connection {
-        Some(bytes) => writeln!(out, ", {bytes:.0} bytes per connection"),
-        None => writeln!(out),
+        Some(bytes) => writeln!(out, ", {bytes:.0} bytes per connection")?,
+        None => writeln!(out)?,
     }
+    let Some(Headroom { busy, waiting, free }) = generator.headroom else { return Ok(()) };
+    write!(out, "headroom      the generator's one thread was {:.0} % busy", busy * 100.0)?;
+    if waiting >= 0.005 {
+        write!(out, ", waited for a CPU {:.0} %", waiting * 100.0)?;
+    }
+    writeln!(out, " and had {:.0} % left", free * 100.0)
 }
 
 fn write_verdict(report: &Report, out: &mut String) -> fmt::Result {

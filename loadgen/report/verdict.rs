@@ -3,14 +3,14 @@
 //! Owns the rules and their words. Must never change a figure.
 
 use ringmq_protocol::Qos;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::{MILLISECOND, Nanos, seconds};
 use crate::drive::{Broken, Outcome};
 use crate::plan::Plan;
 
 use super::Flowed;
-use super::costs::GeneratorCosts;
+use super::costs::{GeneratorCosts, Headroom};
 
 /// Share of the messages that may be looked at too late.
 const LAG_SHARE_MAX: f64 = 0.01;
@@ -18,14 +18,14 @@ const LAG_SHARE_MAX: f64 = 0.01;
 /// Share of one CPU above which the one thread of the generator is taken for the bottleneck.
 const OWN_CORES_MAX: f64 = 0.95;
 
-/// The shortest span over which CPU use is judged: it is counted in steps of 10 ms.
-const JUDGED_SPAN_MIN_S: f64 = 0.5;
+/// Share of the time in which the thread could have run but did not, from which on a run is not believed if nothing was left.
+const WAITING_MAX: f64 = 0.05;
 
 /// A pause that makes a run invalid.
 const PAUSE_MAX: Nanos = 500 * MILLISECOND;
 
 /// What a run is worth.
-#[derive(Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Verdict {
     /// The generator was not the bottleneck, and the run came to its end.
     pub(crate) is_valid: bool,
@@ -55,6 +55,7 @@ impl Verdict {
         if outcome.tally.faults > 0 && !matches!(outcome.broken, Some(Broken::Connection(_))) {
             failures.push(format!("{} connections failed or ended", outcome.tally.faults));
         }
+        notes.extend(note_neighbours(generator));
         match &outcome.broken {
             Some(Broken::Connection(why)) => failures.push(format!("the run was broken off: {why}")),
             Some(Broken::Interrupted) => invalid.push("the run was interrupted".into()),
@@ -75,19 +76,36 @@ impl Verdict {
 /// What the generator is to blame for, whatever the workload.
 fn judge_generator(outcome: &Outcome, generator: &GeneratorCosts) -> Vec<String> {
     let mut invalid = Vec::new();
-    if let Some(measured) = generator.measured
-        && measured.seconds >= JUDGED_SPAN_MIN_S
-        && measured.cores > OWN_CORES_MAX
-    {
-        invalid.push(format!(
-            "the generator used {:.0} % of the one CPU it can use: it was the bottleneck",
-            measured.cores * 100.0
-        ));
+    if let Some(Headroom { busy, waiting, free }) = generator.headroom {
+        let (busy_percent, waiting_percent) = (busy * 100.0, waiting * 100.0);
+        if busy > OWN_CORES_MAX {
+            invalid.push(format!(
+                "the generator used {busy_percent:.0} % of the one CPU it can use: it was the bottleneck"
+            ));
+        } else if waiting > WAITING_MAX && free < 1.0 - OWN_CORES_MAX {
+            invalid.push(format!(
+                "the generator was given {busy_percent:.0} % of a CPU and waited for it {waiting_percent:.0} % of the time: \
+                 something else ran there"
+            ));
+        }
     }
     if outcome.longest_pause > PAUSE_MAX {
         invalid.push(format!("the generator stood still for {:.2} s", seconds(outcome.longest_pause)));
     }
     invalid
+}
+
+/// What may have disturbed the generator without stopping it.
+fn note_neighbours(generator: &GeneratorCosts) -> Option<String> {
+    let waiting = generator.headroom.map_or(0.0, |headroom| headroom.waiting);
+    let is_shared = generator.shares_cpu_with_broker == Some(true);
+    (waiting > WAITING_MAX).then(|| {
+        let remedy = if is_shared { ": give broker and generator CPUs of their own" } else { "" };
+        format!(
+            "the generator waited for a CPU {:.0} % of the time, which latencies contain{remedy}",
+            waiting * 100.0
+        )
+    })
 }
 
 /// Whether the load was the one asked for.

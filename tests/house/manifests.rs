@@ -50,6 +50,7 @@ const FLOORS: &[Floor] = &[
     Floor {
         home: "loadgen",
         uses: &[
+            "base64",
             "clap",
             "hdrhistogram",
             "libc",
@@ -57,9 +58,11 @@ const FLOORS: &[Floor] = &[
             "ringmq-protocol",
             "ringmq-ring",
             "rlimit",
+            "rustix",
             "rustls",
             "serde",
             "serde_json",
+            "sha2",
             "signal-hook",
         ],
         tests_use: &[],

@@ -83,7 +83,6 @@ fn functions_fit_a_screen() {
 
 /// Functions that have a parameter that is a bool, as `file name`. A row that is no longer true must go.
 const BOOLS: &[&str] = &[
-    "loadgen/drive/progress.rs new",
     "src/broker/handlers/attach.rs find_or_make",
     "src/ring/probe.rs require",
     "src/server/config/draft.rs note",

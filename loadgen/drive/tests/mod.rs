@@ -5,23 +5,37 @@ mod fake;
 use clap::Parser;
 use ringmq_ring::{Engine, Network, Options};
 
-use crate::cli::CommandLine;
+use crate::cli::{Command, CommandLine, WorkloadArgs};
+use crate::clock::SECOND;
 use crate::ledger::Counts;
 
 use super::*;
 use fake::Mischief;
 
+use crate::series::Row;
+
 /// Two publishers and two subscribers of everything.
 const CONNECTIONS: u32 = 4;
+
+fn workload(line: &str) -> WorkloadArgs {
+    match CommandLine::try_parse_from(line.split_whitespace()).unwrap().command {
+        Command::Load(workload) => *workload,
+        Command::Judge(_) => unreachable!("{line}"),
+    }
+}
+
+fn series() -> Series {
+    Series::start(SECOND / 10, &[], Vec::new()).unwrap()
+}
 
 fn run(arguments: &str, mischief: Mischief) -> Outcome {
     let broker = fake::start(CONNECTIONS, mischief);
     let line = format!(
         "ringmq-bench fan-in -p 2 -s 2 {arguments} --mqtt 3.1.1 --quiet --drain 300ms --broker {broker}"
     );
-    let args = CommandLine::try_parse_from(line.split_whitespace()).unwrap();
-    let plan = Plan::new(args.workload).unwrap();
-    let mut bench = Bench::new(plan, Arc::default());
+    let args = workload(&line);
+    let plan = Plan::new(args).unwrap();
+    let mut bench = Bench::new(plan, series(), Arc::default());
     let options = Options { engine: Engine::Epoll, ..Options::default() };
     ringmq_ring::run(&mut Network::open(&options).unwrap(), &mut bench).unwrap();
     bench.into_outcome().1
@@ -41,17 +55,30 @@ fn a_faithful_broker_is_found_faithful() {
     for arguments in ["-q 0 -m 400 --rate 20k", "-q 1 -m 400 --rate 20k", "-q 1 -m 400 --window 5"] {
         let outcome = run(arguments, Mischief::Nothing);
         assert_eq!(outcome.tally.ledger.counts(), CLEAN, "{arguments}");
-        assert_eq!(outcome.tally.latency.summary().count, 800);
+        assert_eq!(outcome.recording.totals.latency.summary().count, 800);
         assert_eq!((outcome.sent, outcome.due), (400, 400));
         assert_eq!((outcome.tally.connected, outcome.tally.faults), (CONNECTIONS.into(), 0));
     }
 }
 
 #[test]
+fn the_rows_of_the_series_add_up_to_the_run() {
+    let outcome = run("-q 1 -m 400 --rate 1k", Mischief::Nothing);
+    let rows = &outcome.recording.rows;
+    assert!(rows.len() >= 4, "{rows:?}");
+    let sum = |of: fn(&Row) -> u64| rows.iter().map(of).sum::<u64>();
+    assert_eq!((sum(|row| row.sent), sum(|row| row.delivered)), (400, 800));
+    assert_eq!((sum(|row| row.due), sum(|row| row.acknowledged), sum(|row| row.connected)), (400, 400, 4));
+    assert_eq!(sum(|row| row.latency().count), 800);
+    assert!(rows.windows(2).all(|pair| pair[0].at_s <= pair[1].at_s));
+    assert!(rows.iter().any(|row| row.is_measured && row.phase == "publish"));
+}
+
+#[test]
 fn every_publish_at_qos_1_is_acknowledged() {
     let outcome = run("-q 1 -m 400 --inflight 3 --rate 20k", Mischief::Nothing);
     assert_eq!(outcome.tally.acknowledged, 400);
-    assert_eq!(outcome.tally.acknowledgement.summary().count, 400);
+    assert_eq!(outcome.recording.totals.acknowledgement.summary().count, 400);
 }
 
 #[test]
@@ -72,8 +99,8 @@ fn a_doubled_message_is_noticed_even_if_it_is_the_last() {
 fn swapped_messages_are_noticed() {
     let broker = fake::start(2, Mischief::Swap(100));
     let line = format!("ringmq-bench pairs --pairs 1 -q 1 -m 200 --mqtt 3.1.1 --quiet --broker {broker}");
-    let args = CommandLine::try_parse_from(line.split_whitespace()).unwrap();
-    let mut bench = Bench::new(Plan::new(args.workload).unwrap(), Arc::default());
+    let args = workload(&line);
+    let mut bench = Bench::new(Plan::new(args).unwrap(), series(), Arc::default());
     ringmq_ring::run(&mut Network::open(&Options::default()).unwrap(), &mut bench).unwrap();
     let expected = Counts { delivered: 200, out_of_order: 1, ..Counts::default() };
     assert_eq!(bench.into_outcome().1.tally.ledger.counts(), expected);
@@ -110,8 +137,8 @@ fn connections_that_come_to_nothing_are_told_by_their_reason() {
 fn a_user_may_interrupt() {
     let broker = fake::start(CONNECTIONS, Mischief::Nothing);
     let line = format!("ringmq-bench fan-in -p 2 -s 2 -d 1h --quiet --mqtt 3.1.1 --broker {broker}");
-    let args = CommandLine::try_parse_from(line.split_whitespace()).unwrap();
-    let mut bench = Bench::new(Plan::new(args.workload).unwrap(), Arc::new(AtomicBool::new(true)));
+    let args = workload(&line);
+    let mut bench = Bench::new(Plan::new(args).unwrap(), series(), Arc::new(AtomicBool::new(true)));
     ringmq_ring::run(&mut Network::open(&Options::default()).unwrap(), &mut bench).unwrap();
     assert_eq!(bench.into_outcome().1.broken, Some(Broken::Interrupted));
 }

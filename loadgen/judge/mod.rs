@@ -1,0 +1,27 @@
+//! Commands that read reports: show one again, and hold them against each other.
+//!
+//! Owns what each command does with its files. Must never make load itself.
+
+mod files;
+
+use crate::cli::{JudgeArgs, ShowArgs};
+use crate::output;
+
+/// Does what was asked for. Returns the exit code.
+///
+/// # Errors
+/// Files that cannot be read or are no reports.
+pub(crate) fn judge(args: &JudgeArgs) -> Result<u8, String> {
+    match args {
+        JudgeArgs::Show(args) => show(args),
+    }
+}
+
+fn show(args: &ShowArgs) -> Result<u8, String> {
+    let report = files::read_report(&args.report)?;
+    output::print(&report.to_text())?;
+    if let Some(path) = &args.csv {
+        output::write_file(path, &report.to_csv())?;
+    }
+    Ok(report.exit_code())
+}

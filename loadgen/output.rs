@@ -1,0 +1,83 @@
+//! Where the results of a run go: the terminal and files.
+//!
+//! Owns the writing and its errors. Must never change a figure. A place that takes nothing does not keep the others from
+//! theirs.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::cli::OutputArgs;
+use crate::report::Report;
+
+/// Writes everything that was asked for.
+///
+/// # Errors
+/// What could not be written, all of it in one text.
+pub(crate) fn write_results(report: &Report, output: &OutputArgs) -> Result<(), String> {
+    let json = report.to_json();
+    let shown = if output.json { format!("{json}\n") } else { report.to_text() };
+    let mut failures = Vec::new();
+    failures.extend(print(&shown).err());
+    if let Some(path) = &output.report {
+        failures.extend(write_file(path, &format!("{json}\n")).err());
+    }
+    if let Some(path) = &output.csv {
+        failures.extend(write_file(path, &report.to_csv()).err());
+    }
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
+}
+
+/// Writes to standard output.
+///
+/// # Errors
+/// It takes nothing.
+pub(crate) fn print(text: &str) -> Result<(), String> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|error| format!("standard output: {error}"))
+}
+
+/// Writes a whole file.
+///
+/// # Errors
+/// Why it cannot be written, with its name.
+pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Checks before a run that its files can be written, so that nothing is found out an hour later.
+///
+/// # Errors
+/// Which one cannot.
+pub(crate) fn check_places(output: &OutputArgs) -> Result<(), String> {
+    for path in [&output.report, &output.csv, &output.html].into_iter().flatten() {
+        let opened = fs::OpenOptions::new().create(true).append(true).open(path);
+        opened.map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        output: OutputArgs,
+    }
+
+    fn output(words: &[&str]) -> OutputArgs {
+        Line::try_parse_from(["test"].iter().chain(words)).unwrap().output
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_is_found_before_the_run() {
+        assert_eq!(check_places(&output(&[])), Ok(()));
+        let refused = check_places(&output(&["--report", "/nowhere/at/all.json"]));
+        assert!(refused.is_err_and(|error| error.starts_with("/nowhere/at/all.json: ")));
+    }
+}

@@ -1,0 +1,164 @@
+//! A run second by second: what was counted and measured in each interval, and what processes used meanwhile.
+//!
+//! Owns the way from the one busy thread to whoever watches. The busy thread records into histograms of the present interval
+//! and, when it is over, exchanges them for empty ones; merging, sampling and showing happen on a thread of their own. Must
+//! never know what a run does.
+//!
+//! | file | subject |
+//! | --- | --- |
+//! | `row` | what is told of one interval |
+//! | `observer` | the thread that makes rows |
+//! | `machine` | how busy the whole machine is |
+
+mod machine;
+mod observer;
+mod row;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::mem;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
+
+use crate::clock::Nanos;
+use crate::latency::Latency;
+
+use observer::Observer;
+
+#[cfg(test)]
+pub(crate) use row::GeneratorUse;
+pub(crate) use row::{Distribution, ProcessUse, Row};
+
+/// The histograms that a run records into.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Recorders {
+    /// From the intended time to the delivery.
+    pub(crate) latency: Latency,
+    /// From the actual sending to the delivery.
+    pub(crate) service: Latency,
+    /// From the intended time to the last acknowledgement.
+    pub(crate) acknowledgement: Latency,
+    /// From the beginning of a connection until it was ready.
+    pub(crate) connecting: Latency,
+}
+
+impl Recorders {
+    pub(crate) fn new() -> Recorders {
+        let new = Latency::new;
+        Recorders { latency: new(), service: new(), acknowledgement: new(), connecting: new() }
+    }
+
+    fn merge(&mut self, other: &Recorders) {
+        self.latency.merge(&other.latency);
+        self.service.merge(&other.service);
+        self.acknowledgement.merge(&other.acknowledgement);
+        self.connecting.merge(&other.connecting);
+    }
+
+    fn clear(&mut self) {
+        self.latency.clear();
+        self.service.clear();
+        self.acknowledgement.clear();
+        self.connecting.clear();
+    }
+}
+
+/// What stands on the counters at a moment. All but the last two only grow.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Counters {
+    /// Messages that the schedule wanted sent.
+    pub(crate) due: u64,
+    pub(crate) sent: u64,
+    pub(crate) acknowledged: u64,
+    pub(crate) rejected: u64,
+    pub(crate) delivered: u64,
+    pub(crate) duplicated: u64,
+    pub(crate) out_of_order: u64,
+    /// Connections that became ready.
+    pub(crate) connected: u64,
+    pub(crate) faults: u64,
+    /// Connections at this moment, ready or not.
+    pub(crate) open: u64,
+    /// Connections being made at this moment.
+    pub(crate) dialling: u64,
+}
+
+/// The end of an interval.
+#[derive(Clone, Debug)]
+pub(crate) struct Moment {
+    pub(crate) at: Nanos,
+    /// What the run was doing.
+    pub(crate) phase: &'static str,
+    /// Whether the interval belongs to the part of the run that rates and costs are taken from.
+    pub(crate) is_measured: bool,
+    pub(crate) counters: Counters,
+}
+
+/// One interval on its way to the observer.
+struct Interval {
+    from: Nanos,
+    to: Moment,
+    recorders: Recorders,
+}
+
+/// All rows of a run, and what they add up to.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) totals: Recorders,
+}
+
+/// Someone who is shown each row as soon as it stands. Called on the observer's thread, which may wait for it.
+pub(crate) type Watcher = Box<dyn FnMut(&Row) + Send>;
+
+/// The busy thread's end.
+#[derive(Debug)]
+pub(crate) struct Series {
+    interval: Nanos,
+    began: Nanos,
+    next: Nanos,
+    intervals: Sender<Interval>,
+    spares: Receiver<Recorders>,
+    observer: JoinHandle<Recording>,
+}
+
+impl Series {
+    /// Starts the observer. `interval` is above 0; the processes are sampled at the end of each.
+    ///
+    /// # Errors
+    /// The kernel allows no further thread.
+    pub(crate) fn start(interval: Nanos, broker_pids: &[u32], watchers: Vec<Watcher>) -> io::Result<Series> {
+        assert!(interval > 0, "an interval lasts");
+        let (intervals, incoming) = channel();
+        let (returned, spares) = channel();
+        let observer = Observer::new(broker_pids, watchers);
+        let observer = thread::Builder::new()
+            .name("observer".into())
+            .spawn(move || observer.run(&incoming, &returned))?;
+        Ok(Series { interval, began: 0, next: interval, intervals, spares, observer })
+    }
+
+    /// When the present interval is over.
+    pub(crate) fn next_due(&self) -> Nanos {
+        self.next
+    }
+
+    /// Ends the present interval, sooner than due if the caller wants, and leaves empty histograms behind.
+    pub(crate) fn roll(&mut self, mut to: Moment, recorders: &mut Recorders) {
+        // A mark may be put back to when something last happened.
+        to.at = to.at.max(self.began);
+        let empty = self.spares.try_recv().unwrap_or_else(|_| Recorders::new());
+        let recorders = mem::replace(recorders, empty);
+        let from = mem::replace(&mut self.began, to.at);
+        self.next = to.at + self.interval;
+        // An observer that has panicked is noticed when it is joined.
+        let _ = self.intervals.send(Interval { from, to, recorders });
+    }
+
+    /// Waits for the observer to have seen everything.
+    pub(crate) fn finish(self) -> Recording {
+        drop(self.intervals);
+        self.observer.join().expect("the observer does not panic")
+    }
+}

@@ -1,0 +1,129 @@
+//! What is told of one interval.
+//!
+//! Owns the JSON form of a row. Must never compute what needs another row.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::{Nanos, seconds};
+use crate::latency::{Latency, Summary};
+
+/// A distribution in numbers and as a whole.
+#[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Distribution {
+    #[serde(flatten)]
+    pub(crate) summary: Summary,
+    /// HdrHistogram V2, compressed, in base64; values in nanoseconds. Empty with nothing recorded.
+    pub(crate) histogram: String,
+}
+
+impl Distribution {
+    pub(crate) fn new(latency: &Latency) -> Distribution {
+        Distribution { summary: latency.summary(), histogram: latency.to_text() }
+    }
+
+    /// None if nothing was recorded.
+    pub(super) fn of_some(latency: &Latency) -> Option<Distribution> {
+        (latency.count() > 0).then(|| Distribution::new(latency))
+    }
+}
+
+/// What processes used in an interval.
+#[derive(Clone, Copy, Default, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct ProcessUse {
+    /// CPU seconds per second.
+    pub(crate) cores: f64,
+    pub(crate) user_s: f64,
+    pub(crate) system_s: f64,
+    /// The thread that ran most: share of the interval on a CPU, 0 to 1.
+    pub(crate) busiest_thread: f64,
+    /// Resident bytes at the end.
+    pub(crate) rss_bytes: u64,
+    pub(crate) threads: u64,
+    pub(crate) voluntary_switches: u64,
+    pub(crate) involuntary_switches: u64,
+}
+
+/// What the generator used in an interval.
+#[derive(Clone, Copy, Default, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct GeneratorUse {
+    /// CPU seconds per second, all threads.
+    pub(crate) cores: f64,
+    /// Share of the interval that the thread that sends and receives was on a CPU, 0 to 1.
+    pub(crate) busy: f64,
+    /// Share of the interval that it could have run and something else did, 0 to 1.
+    pub(crate) waiting: f64,
+    pub(crate) rss_bytes: u64,
+}
+
+/// What the machine did in an interval, shares of all its CPUs, 0 to 1.
+#[derive(Clone, Copy, Default, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct MachineUse {
+    pub(crate) busy: f64,
+    /// Taken by the hypervisor for others.
+    pub(crate) stolen: f64,
+}
+
+/// One interval. Counts are of this interval alone.
+#[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Row {
+    /// The end of the interval, seconds from the beginning of the run.
+    pub(crate) at_s: f64,
+    /// Its length.
+    pub(crate) span_s: f64,
+    /// What the run was doing.
+    pub(crate) phase: String,
+    /// Whether rates and costs are taken from it.
+    pub(crate) is_measured: bool,
+    pub(crate) due: u64,
+    pub(crate) sent: u64,
+    pub(crate) acknowledged: u64,
+    pub(crate) rejected: u64,
+    pub(crate) delivered: u64,
+    pub(crate) duplicated: u64,
+    pub(crate) out_of_order: u64,
+    /// Connections that became ready.
+    pub(crate) connected: u64,
+    /// Connections that failed or ended by themselves.
+    pub(crate) faults: u64,
+    /// Connections at the end, ready or not.
+    pub(crate) open: u64,
+    /// Connections being made at the end.
+    pub(crate) dialling: u64,
+    /// Of what was delivered in this interval; nothing of what was meant to leave during the warm-up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) latency: Option<Distribution>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) service: Option<Distribution>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) acknowledgement: Option<Distribution>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) connecting: Option<Distribution>,
+    /// The broker, if it is watched and still there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) broker: Option<ProcessUse>,
+    pub(crate) generator: GeneratorUse,
+    pub(crate) machine: MachineUse,
+}
+
+impl Row {
+    /// A count of this interval as a rate.
+    pub(crate) fn per_s(&self, count: u64) -> f64 {
+        if self.span_s > 0.0 { count as f64 / self.span_s } else { 0.0 }
+    }
+
+    /// The summary of the latencies; all 0 without any.
+    pub(crate) fn latency(&self) -> Summary {
+        self.latency.as_ref().map(|latency| latency.summary).unwrap_or_default()
+    }
+
+    /// CPU microseconds of the broker per message delivered.
+    pub(crate) fn broker_us_per_delivered(&self) -> Option<f64> {
+        let cpu_s = self.broker?.cores * self.span_s;
+        (self.delivered > 0).then(|| cpu_s * 1e6 / self.delivered as f64)
+    }
+}
+
+/// A share of a span, at most 1.
+pub(super) fn share(part_ns: u64, span: Nanos) -> f64 {
+    if span == 0 { 0.0 } else { (seconds(part_ns) / seconds(span)).min(1.0) }
+}
