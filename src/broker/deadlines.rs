@@ -5,6 +5,9 @@
 //! lies in the level of the highest 6-bit digit in which it differs from the wheel's present, and moves down
 //! when the present reaches its slot. Entering and leaving cost a list operation, whatever the number of deadlines.
 
+use std::num::NonZeroU32;
+
+use crate::pages::Pages;
 use crate::time::Time;
 
 const DIGIT_BITS: u32 = 6;
@@ -18,7 +21,8 @@ const NONE: u32 = u32::MAX;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct TimerId {
     index: u32,
-    generation: u32,
+    /// That of a timer in use: odd, so never zero.
+    generation: NonZeroU32,
 }
 
 #[derive(Debug)]
@@ -60,7 +64,7 @@ pub(crate) struct Deadlines<K> {
     /// Everything due at this time or earlier has fired.
     present: u64,
     levels: Box<[Level; LEVELS]>,
-    timers: Vec<Timer<K>>,
+    timers: Pages<Timer<K>>,
     free: u32,
 }
 
@@ -75,7 +79,7 @@ impl<K: Copy> Deadlines<K> {
     pub(crate) fn new() -> Deadlines<K> {
         let level = || Level { occupied: 0, slots: [List { first: NONE, last: NONE }; SLOTS] };
         let levels = Box::new(std::array::from_fn(|_| level()));
-        Deadlines { present: 0, levels, timers: Vec::new(), free: NONE }
+        Deadlines { present: 0, levels, timers: Pages::default(), free: NONE }
     }
 
     /// Sets a deadline. One that is past already counts as due at the `now` of the last `expire`, and fires with
@@ -84,12 +88,14 @@ impl<K: Copy> Deadlines<K> {
         let at = at.as_ms().max(self.present);
         let index = self.add_timer(at, key);
         self.append(index);
-        TimerId { index, generation: self.timers[index as usize].generation }
+        let generation = NonZeroU32::new(self.timers[index as usize].generation);
+        TimerId { index, generation: generation.expect("it is odd while the timer is in use") }
     }
 
     /// Takes a deadline back; returns its key. None: it has fired or was cancelled.
     pub(crate) fn cancel(&mut self, id: TimerId) -> Option<K> {
-        let timer = self.timers.get(id.index as usize).filter(|timer| timer.generation == id.generation)?;
+        let timer =
+            self.timers.get(id.index as usize).filter(|timer| timer.generation == id.generation.get())?;
         let key = timer.key;
         self.unlink(id.index);
         self.release(id.index);
@@ -198,8 +204,8 @@ impl<K: Copy> Deadlines<K> {
 
     fn add_timer(&mut self, at: u64, key: K) -> u32 {
         let Some(timer) = self.timers.get_mut(self.free as usize) else {
-            self.timers.push(Timer { at, key, previous: NONE, next: NONE, generation: 1 });
-            let index = u32::try_from(self.timers.len() - 1).ok().filter(|index| *index != NONE);
+            let index = self.timers.push(Timer { at, key, previous: NONE, next: NONE, generation: 1 });
+            let index = u32::try_from(index).ok().filter(|index| *index != NONE);
             return index.expect("fewer than 2^32 - 1 deadlines");
         };
         let index = std::mem::replace(&mut self.free, timer.next);

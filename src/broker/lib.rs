@@ -18,10 +18,12 @@
 //! | [`journal`] | where durability has its place |
 //! | [`cause`], [`counters`] | why things ended, and how often |
 //! | [`limits`], [`policy`] | bounds, and choices left to the server |
-//! | `deadlines`, [`time`], [`seed`], `slab` | timer wheel, time, hashing, slots |
+//! | `deadlines`, [`time`], [`seed`] | timer wheel, time, hashing |
+//! | `slab`, [`pages`] | slots, and lists that grow without moving |
 #![forbid(unsafe_code)]
 
 mod access;
+mod address;
 pub mod cause;
 mod clients;
 pub mod connection;
@@ -33,6 +35,7 @@ pub mod letter;
 pub mod limits;
 pub mod message;
 pub mod outbox;
+pub mod pages;
 pub mod policy;
 mod publication;
 pub mod seed;

@@ -14,14 +14,19 @@ struct Splice {
     payload: Message,
 }
 
+/// Large payloads, in order, and how much they are.
+#[derive(Debug, Default)]
+struct Spliced {
+    splices: Vec<Splice>,
+    payload_bytes: usize,
+}
+
 /// Unsent bytes, in order.
 #[derive(Debug, Default)]
 pub struct Outbox {
     bytes: Vec<u8>,
-    #[allow(clippy::box_collection)]
-    // One word instead of three while there is no large payload: nearly always.
-    splices: Option<Box<Vec<Splice>>>,
-    spliced_bytes: usize,
+    /// None while there is no large payload: nearly always.
+    spliced: Option<Box<Spliced>>,
 }
 
 /// One contiguous part of an outbox.
@@ -36,12 +41,12 @@ pub enum Chunk {
 impl Outbox {
     /// Bytes waiting, payloads included.
     pub fn len_bytes(&self) -> usize {
-        self.bytes.len() + self.spliced_bytes
+        self.bytes.len() + self.spliced.as_ref().map_or(0, |spliced| spliced.payload_bytes)
     }
 
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty() && self.spliced_bytes == 0
+        self.bytes.is_empty() && self.spliced.is_none()
     }
 
     /// Where packets are encoded.
@@ -54,8 +59,9 @@ impl Outbox {
         match message {
             Some(message) if payload.len() >= SPLICE_BYTES_MIN => {
                 let splice = Splice { at: self.bytes.len(), payload: message.clone() };
-                self.spliced_bytes += payload.len();
-                self.splices.get_or_insert_default().push(splice);
+                let spliced = self.spliced.get_or_insert_default();
+                spliced.payload_bytes += payload.len();
+                spliced.splices.push(splice);
             }
             _ => self.bytes.extend_from_slice(payload),
         }
@@ -63,7 +69,7 @@ impl Outbox {
 
     /// The one run of bytes, if no payload is held by reference (the usual case); else the outbox itself back.
     pub fn into_bytes(self) -> Result<Vec<u8>, Outbox> {
-        if self.splices.is_none() { Ok(self.bytes) } else { Err(self) }
+        if self.spliced.is_none() { Ok(self.bytes) } else { Err(self) }
     }
 
     /// Everything, in order, in as few parts as possible.
@@ -71,7 +77,7 @@ impl Outbox {
         let mut rest = self.bytes;
         let mut chunks = Vec::new();
         let mut taken = 0;
-        for splice in self.splices.map(|splices| *splices).unwrap_or_default() {
+        for splice in self.spliced.map(|spliced| spliced.splices).unwrap_or_default() {
             let behind = rest.split_off(splice.at - taken);
             taken = splice.at;
             chunks.push(Chunk::Bytes(std::mem::replace(&mut rest, behind)));

@@ -4,6 +4,7 @@
 //! never know a clock, a socket, a file or a random source: all of those come in as arguments.
 
 use std::mem;
+use std::net::SocketAddr;
 
 use crate::access;
 use crate::cause::{Cause, Level};
@@ -140,6 +141,11 @@ impl Shard {
             connection.timer = Some(timer);
         }
         Ok(id)
+    }
+
+    /// The other end of a connection; `None` once it has ended.
+    pub fn peer(&self, id: ConnectionId) -> Option<SocketAddr> {
+        self.clients.connections.get(id).map(|connection| SocketAddr::from(&connection.peer))
     }
 
     /// The TLS handshake of a connection verified this subject of the client's certificate.

@@ -2,12 +2,19 @@
 //!
 //! Owns the slots. Must never know what is in them.
 
+use std::num::NonZeroU32;
+
+use crate::pages::Pages;
+
 /// Number of a slot and the generation it had when the value was put in.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct SlotId {
     index: u32,
-    generation: u32,
+    generation: Generation,
 }
+
+/// How often a slot was used, and never zero: a number that may be absent takes no more room than one.
+type Generation = NonZeroU32;
 
 impl SlotId {
     /// The slot's number. Unique among the values present at one time.
@@ -18,20 +25,20 @@ impl SlotId {
 
 #[derive(Debug)]
 struct Slot<T> {
-    generation: u32,
+    generation: Generation,
     value: Option<T>,
 }
 
 /// Values in slots.
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
-    slots: Vec<Slot<T>>,
+    slots: Pages<Slot<T>>,
     free: Vec<u32>,
 }
 
 impl<T> Default for Slab<T> {
     fn default() -> Slab<T> {
-        Slab { slots: Vec::new(), free: Vec::new() }
+        Slab { slots: Pages::default(), free: Vec::new() }
     }
 }
 
@@ -42,15 +49,14 @@ impl<T> Slab<T> {
             slot.value = Some(value);
             return SlotId { index, generation: slot.generation };
         }
-        let index = u32::try_from(self.slots.len()).expect("fewer than 2^32 slots");
-        self.slots.push(Slot { generation: 0, value: Some(value) });
-        SlotId { index, generation: 0 }
+        let index = self.slots.push(Slot { generation: Generation::MIN, value: Some(value) });
+        SlotId { index: u32::try_from(index).expect("fewer than 2^32 slots"), generation: Generation::MIN }
     }
 
     pub(crate) fn remove(&mut self, id: SlotId) -> Option<T> {
         let slot = self.slots.get_mut(id.index as usize).filter(|slot| slot.generation == id.generation)?;
         let value = slot.value.take()?;
-        slot.generation = slot.generation.wrapping_add(1);
+        slot.generation = slot.generation.checked_add(1).unwrap_or(Generation::MIN);
         self.free.push(id.index);
         Some(value)
     }

@@ -33,6 +33,8 @@ pub enum Order {
 pub struct HandOff {
     /// The connection, as this shard knew it.
     pub connection: ConnectionId,
+    /// The other end.
+    pub peer: SocketAddr,
     /// The home of its client identifier.
     pub to: ShardId,
     /// The CONNECT and everything received behind it.

@@ -11,6 +11,7 @@ type Row = (&'static str, &'static [&'static str]);
 /// exchange; they meet in `handlers`, which together with the shard may know everything.
 const BROKER: &[Row] = &[
     ("access", &["policy"]),
+    ("address", &[]),
     ("cause", &[]),
     (
         "clients",
@@ -30,24 +31,25 @@ const BROKER: &[Row] = &[
             "trays",
         ],
     ),
-    ("connection", &["cause", "deadlines", "outbox", "slab", "time", "topics"]),
+    ("connection", &["address", "cause", "deadlines", "outbox", "slab", "time", "topics"]),
     ("counters", &["cause"]),
-    ("deadlines", &["time"]),
+    ("deadlines", &["pages", "time"]),
     ("handlers", ANYTHING),
     ("journal", &[]),
     ("letter", &["counters", "message", "slab", "time", "topics"]),
     ("limits", &[]),
     ("message", &["time"]),
     ("outbox", &["message"]),
+    ("pages", &[]),
     ("policy", &["topics"]),
     ("publication", &["message", "topics"]),
     ("seed", &[]),
     ("session", &["deadlines", "letter", "message", "seed", "slab", "time", "topics"]),
     ("sessions", &["session", "slab"]),
     ("shard", ANYTHING),
-    ("slab", &[]),
+    ("slab", &["pages"]),
     ("time", &[]),
-    ("topics", &["slab", "time"]),
+    ("topics", &["pages", "slab", "time"]),
     ("trays", &["cause", "letter", "seed", "slab"]),
 ];
 

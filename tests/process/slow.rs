@@ -122,7 +122,8 @@ fn requests_whose_answers_are_not_read_come_to_rest(engine: Engine) {
     let request = subscribe_bytes("large");
     let taken = write_until_stuck(&mut stuck.stream, &request, Duration::from_millis(500), 32 << 20);
     let grown = broker.figures().resident_kib().saturating_sub(before);
-    assert!(grown < 8 << 10, "{grown} KiB for {taken} bytes of requests");
+    // A few huge pages for each thread; the answers to all requests would take gigabytes.
+    assert!(grown < 24 << 10, "{grown} KiB for {taken} bytes of requests");
     neighbours.talk();
     let mut answers = 0;
     for _ in 0..100 {

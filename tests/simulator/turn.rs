@@ -312,7 +312,7 @@ impl World {
     }
 
     fn hand_off(&mut self, shard: ShardId, handoff: HandOff) {
-        let HandOff { connection, to, bytes } = handoff;
+        let HandOff { connection, to, bytes, .. } = handoff;
         assert!(to != shard, "a connection is handed to another shard");
         let Some(wire) = self.owned[usize::from(shard)].remove(&connection) else { return };
         self.wires[wire.0].place = Place::Travelling;

@@ -1,6 +1,8 @@
 //! CONNECT: is it acceptable, and is this the home of the client? If so the session is attached, else the
 //! connection is handed to its home with everything it sent.
 
+use std::net::SocketAddr;
+
 use ringmq_protocol::{
     Connack, Connect, Header, Packet, Properties, Property, PropertyBuf, Reason, Version, Will,
     is_valid_topic, level_count,
@@ -33,9 +35,10 @@ pub(crate) fn connect(shard: &mut Shard, id: SlotId, header: &Header, rest: &[u8
     if at_home {
         attach::attach(shard, id, &packet);
     } else {
+        let peer = SocketAddr::from(&connection.peer);
         end::let_go(shard, id);
         shard.clients.counters.handoffs += 1;
-        let handoff = HandOff { connection: id, to: home, bytes: rest.to_vec() };
+        let handoff = HandOff { connection: id, peer, to: home, bytes: rest.to_vec() };
         shard.clients.trays.orders.push(Order::HandOff(Box::new(handoff)));
     }
 }

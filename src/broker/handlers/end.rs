@@ -1,5 +1,7 @@
 //! The end of a connection: what the client is told, what becomes of its session, what is counted.
 
+use std::net::SocketAddr;
+
 use ringmq_protocol::{Disconnect, Packet, Properties, Property, PropertyBuf, Reason, Version};
 
 use crate::cause::{Cause, Ending, WillFate};
@@ -108,7 +110,8 @@ fn note(shard: &mut Shard, id: SlotId, ending: Ending) {
     }
     let clients = &mut shard.clients;
     let client_id = clients.session_of(id).map(|(_, session)| session.client_id.clone());
-    let Some(peer) = clients.connections.get(id).map(|connection| connection.peer) else { return };
+    let Some(connection) = clients.connections.get(id) else { return };
+    let peer = SocketAddr::from(&connection.peer);
     clients.trays.notes.push(Note { peer, client_id, ending });
 }
 

@@ -29,7 +29,7 @@ fn remove_subscriptions(shard: &mut Shard, id: SlotId) {
     let Some(session) = shard.clients.sessions.get_mut(id) else { return };
     let filters = std::mem::take(&mut session.filters);
     let groups = session.groups.take();
-    for filter in filters {
+    for filter in filters.into_vec() {
         if let Some(removed) = shard.topics.subscriptions.remove_by_id(filter, id.index()) {
             announce::closed(shard, removed.closes_route);
         }

@@ -4,6 +4,7 @@
 //! tables: it holds numbers of subscriptions, not filters. Idle, a session owns little heap memory beyond its name.
 
 pub(crate) mod backlog;
+pub(crate) mod filters;
 pub(crate) mod inflight;
 pub(crate) mod reads;
 pub(crate) mod received;
@@ -19,6 +20,7 @@ use crate::slab::SlotId;
 use crate::time::Time;
 use crate::topics::{FilterId, GroupId};
 use backlog::Backlog;
+use filters::Filters;
 use inflight::Inflight;
 use reads::Reads;
 use received::Received;
@@ -110,7 +112,7 @@ pub(crate) struct Session {
     pub(crate) connection: Option<SlotId>,
     pub(crate) expiry: Expiry,
     /// Plain subscriptions.
-    pub(crate) filters: Vec<FilterId>,
+    pub(crate) filters: Filters,
     /// Shared subscriptions. Boxed: few sessions have any.
     #[allow(clippy::box_collection)]
     pub(crate) groups: Option<Box<Vec<GroupId>>>,
@@ -154,7 +156,7 @@ impl Session {
             client_id: client_id.into(),
             connection: None,
             expiry,
-            filters: Vec::new(),
+            filters: Filters::default(),
             groups: None,
             received: Received::default(),
             will: None,
@@ -198,9 +200,7 @@ impl Session {
 
     /// Forgets a plain subscription.
     pub(crate) fn remove_filter(&mut self, id: FilterId) {
-        if let Some(place) = self.filters.iter().position(|&held| held == id) {
-            self.filters.swap_remove(place);
-        }
+        self.filters.remove(id);
     }
 
     /// Notes a shared subscription that is new.
@@ -231,7 +231,7 @@ mod tests {
     /// A million sessions: the figure is promised, so it is watched.
     #[test]
     fn an_idle_session_is_small() {
-        assert!(size_of::<Session>() <= 152, "{}", size_of::<Session>());
+        assert!(size_of::<Session>() <= 96, "{}", size_of::<Session>());
         assert!(size_of::<Delivery>() <= 48, "{}", size_of::<Delivery>());
     }
 

@@ -6,15 +6,17 @@ use ringmq_protocol::PacketId;
 
 /// Identifiers between PUBREC and PUBREL, sorted.
 #[derive(Debug, Default)]
-pub(crate) struct Received(Vec<PacketId>);
+#[allow(clippy::box_collection)] // One word while there are none, as in most sessions.
+pub(crate) struct Received(Option<Box<Vec<PacketId>>>);
 
 impl Received {
     /// Notes an identifier; false if it was there already, which makes the packet a repeat [MQTT-4.3.3-10].
     pub(crate) fn insert(&mut self, id: PacketId) -> bool {
-        match self.0.binary_search(&id) {
+        let ids = self.0.get_or_insert_default();
+        match ids.binary_search(&id) {
             Ok(_) => false,
             Err(place) => {
-                self.0.insert(place, id);
+                ids.insert(place, id);
                 true
             }
         }
@@ -22,21 +24,22 @@ impl Received {
 
     /// Whether the identifier is between PUBREC and PUBREL.
     pub(crate) fn contains(&self, id: PacketId) -> bool {
-        self.0.binary_search(&id).is_ok()
+        self.0.as_ref().is_some_and(|ids| ids.binary_search(&id).is_ok())
     }
 
     /// PUBREL: forgets the identifier; false if it was not there [MQTT-4.3.3-12].
     pub(crate) fn remove(&mut self, id: PacketId) -> bool {
-        let Ok(place) = self.0.binary_search(&id) else { return false };
-        self.0.remove(place);
-        if self.0.is_empty() {
-            self.0 = Vec::new();
+        let Some(ids) = &mut self.0 else { return false };
+        let Ok(place) = ids.binary_search(&id) else { return false };
+        ids.remove(place);
+        if ids.is_empty() {
+            self.0 = None;
         }
         true
     }
 
     /// Open exchanges, for the receive maximum [MQTT-3.3.4-7].
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.0.as_ref().map_or(0, |ids| ids.len())
     }
 }

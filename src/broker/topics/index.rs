@@ -10,6 +10,7 @@ use hashbrown::HashTable;
 
 use super::fingerprint::{Fingerprint, is_wildcard};
 use super::trie::FilterTrie;
+use crate::pages::Pages;
 
 /// Number of a filter in one table, from the filter's first entry to its last; then it may name another filter.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -42,7 +43,7 @@ struct Exact {
 /// Filters and a value for each.
 #[derive(Debug)]
 pub(super) struct FilterIndex<V> {
-    slots: Vec<Slot<V>>,
+    slots: Pages<Slot<V>>,
     free: Option<FilterId>,
     exact: HashTable<Exact>,
     wildcard: FilterTrie<FilterId>,
@@ -52,7 +53,7 @@ pub(super) struct FilterIndex<V> {
 impl<V> FilterIndex<V> {
     pub(super) fn new(hasher: FixedState) -> FilterIndex<V> {
         let wildcard = FilterTrie::new(hasher.clone());
-        FilterIndex { slots: Vec::new(), free: None, exact: HashTable::new(), wildcard, hasher }
+        FilterIndex { slots: Pages::default(), free: None, exact: HashTable::new(), wildcard, hasher }
     }
 
     /// Number of filters.
@@ -153,8 +154,7 @@ impl<V> FilterIndex<V> {
 
     fn fill_slot(&mut self, slot: Slot<V>) -> FilterId {
         let Some(id) = self.free else {
-            self.slots.push(slot);
-            return FilterId::from_index(self.slots.len() - 1);
+            return FilterId::from_index(self.slots.push(slot));
         };
         let Slot::Free { next } = std::mem::replace(&mut self.slots[id.index()], slot) else {
             unreachable!("the free list holds free slots")

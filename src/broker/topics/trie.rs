@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::fingerprint::Fingerprint;
 use super::level::LevelText;
+use crate::pages::Pages;
 
 const ROOT: u32 = 0;
 /// No node. Also ends the list of free nodes.
@@ -52,7 +53,7 @@ enum Place {
 /// bounds.
 #[derive(Debug)]
 pub struct FilterTrie<V> {
-    nodes: Vec<Node<V>>,
+    nodes: Pages<Node<V>>,
     free: u32,
     edges: HashTable<Edge>,
     hasher: FixedState,
@@ -62,7 +63,8 @@ pub struct FilterTrie<V> {
 impl<V> FilterTrie<V> {
     /// An empty trie.
     pub fn new(hasher: FixedState) -> FilterTrie<V> {
-        let mut trie = FilterTrie { nodes: Vec::new(), free: NONE, edges: HashTable::new(), hasher, len: 0 };
+        let mut trie =
+            FilterTrie { nodes: Pages::default(), free: NONE, edges: HashTable::new(), hasher, len: 0 };
         trie.add_node(NONE, "");
         trie
     }
@@ -208,8 +210,7 @@ impl<V> FilterTrie<V> {
         let text = LevelText::new(level);
         let node = Node { parent, plus: NONE, literal_count: 0, value: None, rest: None, text };
         if self.free == NONE {
-            self.nodes.push(node);
-            return u32::try_from(self.nodes.len() - 1).expect("fewer than 2^32 nodes");
+            return u32::try_from(self.nodes.push(node)).expect("fewer than 2^32 nodes");
         }
         let id = self.free;
         self.free = self.nodes[id as usize].parent;

@@ -11,7 +11,7 @@ use super::tls::TlsStream;
 pub(crate) struct Handoff {
     pub(crate) fd: OwnedFd,
     /// Its TLS state, on a TLS listener.
-    pub(crate) tls: Option<TlsStream>,
+    pub(crate) tls: Option<Box<TlsStream>>,
     /// The CONNECT and everything behind it, decrypted.
     pub(crate) bytes: Vec<u8>,
     pub(crate) listener: u16,

@@ -17,9 +17,8 @@ use rustls::ServerConfig;
 
 use super::handoff::Handoff;
 use super::receive::{self, Step};
-use super::tls::TlsStream;
 use super::trays;
-use super::wire::{Layer, ReadMode, Wire, Wires};
+use super::wire::{Layer, Leaving, ReadMode, Wire, Wires};
 use crate::config::Transport;
 use crate::runtime::census::Census;
 use crate::runtime::clock::Clock;
@@ -147,9 +146,9 @@ impl Pump {
             let now = self.now();
             match self.shard.open(now, opening) {
                 Ok(connection) => {
-                    let layer = Layer::Sniffing(Vec::new());
+                    let layer = Layer::Sniffing(None);
                     let mode = ReadMode::Stepwise;
-                    self.wires.insert(Wire { socket, connection, layer, listener, mode, room, peer });
+                    self.wires.insert(Wire { socket, connection, layer, listener, mode, room });
                     net.receive_once(socket);
                 }
                 Err(Refused(cause)) => {
@@ -170,7 +169,7 @@ impl Pump {
                 self.setup.census.leave(listener);
                 continue;
             };
-            if tls.as_mut().is_some_and(receive::has_ended) {
+            if tls.as_mut().is_some_and(|tls| receive::has_ended(tls)) {
                 self.peer_closed.push(socket);
             }
             let now = self.now();
@@ -180,19 +179,12 @@ impl Pump {
                 net.close(socket, Close::Reset);
                 continue;
             };
-            if let Some(subject) = tls.as_ref().and_then(TlsStream::subject) {
+            if let Some(subject) = tls.as_ref().and_then(|tls| tls.subject()) {
                 self.shard.identify(connection, &subject);
             }
             let layer = tls.map_or(Layer::Plain, Layer::Tls);
-            self.wires.insert(Wire {
-                socket,
-                connection,
-                layer,
-                listener,
-                mode: ReadMode::Stepwise,
-                room,
-                peer,
-            });
+            let mode = ReadMode::Stepwise;
+            self.wires.insert(Wire { socket, connection, layer, listener, mode, room });
             self.shard.receive(now, connection, &bytes);
             self.stepped.push(socket);
         }
@@ -334,9 +326,9 @@ impl Handler for Pump {
             self.setup.census.leave(wire.listener);
             return;
         };
-        let Wire { listener, peer, room, .. } = wire;
-        let handoff = Handoff { fd, tls: leaving.tls, bytes: leaving.bytes, listener, peer, room };
-        self.depart(leaving.to, Box::new(handoff));
+        let Wire { listener, room, .. } = wire;
+        let Leaving { peer, to, bytes, tls } = *leaving;
+        self.depart(to, Box::new(Handoff { fd, tls, bytes, listener, peer, room }));
     }
 
     fn woken(&mut self) {}

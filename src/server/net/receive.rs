@@ -31,9 +31,14 @@ pub(crate) fn bytes(pump: &mut Pump, id: SocketId, bytes: &mut [u8]) -> Step {
         }
         Layer::Tls(_) => decrypt(pump, id, bytes),
         Layer::Sniffing(prefix) => {
-            let mut prefix = std::mem::take(prefix);
-            prefix.extend_from_slice(bytes);
-            told_apart(pump, id, prefix);
+            let mut prefix = prefix.take();
+            match &mut prefix {
+                None => told_apart(pump, id, bytes),
+                Some(prefix) => {
+                    prefix.extend_from_slice(bytes);
+                    told_apart(pump, id, prefix);
+                }
+            }
         }
         Layer::Leaving(leaving) => leaving.bytes.extend_from_slice(bytes),
         Layer::Closing => {}
@@ -42,23 +47,23 @@ pub(crate) fn bytes(pump: &mut Pump, id: SocketId, bytes: &mut [u8]) -> Step {
 }
 
 /// Looks at the first bytes of a connection and takes it to its layer.
-fn told_apart(pump: &mut Pump, id: SocketId, mut first: Vec<u8>) {
+fn told_apart(pump: &mut Pump, id: SocketId, first: &mut [u8]) {
     let Some(wire) = pump.wires.get(id) else { return };
     let port = &pump.setup.ports[usize::from(wire.listener)];
     let kind = match port.transport {
         Transport::Tcp => PortKind::Plain,
         Transport::Tls => PortKind::Tls,
     };
-    match sniff::sniff(kind, &first) {
-        Verdict::NeedMore => wire.layer = Layer::Sniffing(first),
+    match sniff::sniff(kind, first) {
+        Verdict::NeedMore => wire.layer = Layer::Sniffing(Some(Box::new(first.to_vec()))),
         Verdict::Mqtt => {
             wire.layer = Layer::Plain;
-            bytes(pump, id, &mut first);
+            bytes(pump, id, first);
         }
         Verdict::Tls => match port.tls.clone().map(TlsStream::new) {
             Some(Ok(tls)) => {
-                wire.layer = Layer::Tls(tls);
-                bytes(pump, id, &mut first);
+                wire.layer = Layer::Tls(Box::new(tls));
+                bytes(pump, id, first);
             }
             Some(Err(_)) | None => give_up(pump, id, Cause::TlsFailed),
         },
@@ -82,11 +87,19 @@ fn decrypt(pump: &mut Pump, id: SocketId, bytes: &mut [u8]) {
     let Layer::Tls(tls) = &mut wire.layer else { return };
     let was_established = tls.is_established();
     let outcome = tls.receive(bytes, &mut output, |piece| plaintext.extend_from_slice(piece));
-    let (connection, peer) = (wire.connection, wire.peer);
+    let connection = wire.connection;
     if let Ok(Received::HandshakeDone) = outcome {
         let alpn = tls.alpn().map(String::from_utf8_lossy);
         let (version, cipher, resumed) = (tls.version(), tls.cipher(), tls.is_resumed());
-        debug!(%peer, version, cipher, alpn = alpn.as_deref(), resumed, "TLS handshake done");
+        let peer = pump.shard.peer(connection);
+        debug!(
+            peer = peer.map(display),
+            version,
+            cipher,
+            alpn = alpn.as_deref(),
+            resumed,
+            "TLS handshake done"
+        );
     }
     let subject = if was_established || !tls.is_established() { None } else { tls.subject() };
     if !output.is_empty() {
@@ -105,7 +118,9 @@ fn decrypt(pump: &mut Pump, id: SocketId, bytes: &mut [u8]) {
         // It may still be answered; see `trays::empty`.
         Ok(Received::PeerClosed) => pump.peer_closed.push(id),
         Err(failure) => {
-            pump.log.tls_failed(peer, &failure);
+            if let Some(peer) = pump.shard.peer(connection) {
+                pump.log.tls_failed(peer, &failure);
+            }
             give_up(pump, id, Cause::TlsFailed);
         }
     }

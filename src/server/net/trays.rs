@@ -87,9 +87,11 @@ fn send(pump: &mut Pump, net: &mut Network, connection: ConnectionId) {
 /// A TLS stream that can encrypt no more, for one because its keys are used up, ends its connection.
 fn fail(pump: &mut Pump, net: &mut Network, connection: ConnectionId, failure: &TlsFailure) {
     let Some(wire) = pump.wires.of(connection) else { return };
-    let (socket, peer) = (wire.socket, wire.peer);
+    let socket = wire.socket;
     wire.layer = Layer::Closing;
-    pump.log.tls_failed(peer, failure);
+    if let Some(peer) = pump.shard.peer(connection) {
+        pump.log.tls_failed(peer, failure);
+    }
     pump.hang_up(connection, Cause::TlsFailed);
     net.close(socket, Close::AfterDrain { linger_ms: pump.setup.close_linger_ms });
 }
@@ -199,7 +201,8 @@ fn hand_off(pump: &mut Pump, net: &mut Network, handoff: HandOff) {
         Layer::Tls(tls) => Some(tls),
         _ => None,
     };
-    wire.layer = Layer::Leaving(Box::new(Leaving { to: handoff.to, bytes: handoff.bytes, tls }));
+    let HandOff { peer, to, bytes, .. } = handoff;
+    wire.layer = Layer::Leaving(Box::new(Leaving { peer, to, bytes, tls }));
     net.detach(wire.socket);
 }
 

@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 
 use ringmq_broker::connection::Room;
+use ringmq_broker::pages::Pages;
 use ringmq_broker::seed::ShardId;
 use ringmq_broker::trays::ConnectionId;
 use ringmq_ring::SocketId;
@@ -14,11 +15,12 @@ use super::tls::TlsStream;
 /// What happens to the bytes of a socket.
 pub(crate) enum Layer {
     /// Nothing came yet that tells the protocol; these bytes came.
-    Sniffing(Vec<u8>),
+    #[allow(clippy::box_collection)] // One word instead of three: a wire is small.
+    Sniffing(Option<Box<Vec<u8>>>),
     /// MQTT as it is.
     Plain,
     /// MQTT inside TLS.
-    Tls(TlsStream),
+    Tls(Box<TlsStream>),
     /// On its way to its home, with what that must be given first.
     Leaving(Box<Leaving>),
     /// Closing: what comes is not looked at.
@@ -27,9 +29,10 @@ pub(crate) enum Layer {
 
 /// A socket that was asked back from the network.
 pub(crate) struct Leaving {
+    pub(crate) peer: SocketAddr,
     pub(crate) to: ShardId,
     pub(crate) bytes: Vec<u8>,
-    pub(crate) tls: Option<TlsStream>,
+    pub(crate) tls: Option<Box<TlsStream>>,
 }
 
 /// How a socket is read at present.
@@ -49,20 +52,20 @@ pub(crate) struct Wire {
     pub(crate) listener: u16,
     pub(crate) mode: ReadMode,
     pub(crate) room: Room,
-    pub(crate) peer: SocketAddr,
 }
 
 /// The wires of one shard, found by socket or by connection.
 #[derive(Default)]
 pub(crate) struct Wires {
-    by_socket: Vec<Option<Wire>>,
-    by_connection: Vec<Option<SocketId>>,
+    by_socket: Pages<Option<Wire>>,
+    /// The place in `by_socket` of each connection's wire. Which of two that used one place in turn, the wire tells.
+    by_connection: Pages<u32>,
 }
 
 impl Wires {
     pub(crate) fn insert(&mut self, wire: Wire) {
         let (socket, connection) = (wire.socket, wire.connection);
-        put(&mut self.by_connection, connection.index(), Some(socket));
+        put(&mut self.by_connection, connection.index(), socket.index());
         put(&mut self.by_socket, socket.index(), Some(wire));
     }
 
@@ -73,8 +76,9 @@ impl Wires {
 
     /// The wire of a connection.
     pub(crate) fn of(&mut self, connection: ConnectionId) -> Option<&mut Wire> {
-        let socket = (*self.by_connection.get(connection.index() as usize)?)?;
-        self.get(socket).filter(|wire| wire.connection == connection)
+        let index = *self.by_connection.get(connection.index() as usize)?;
+        let wire = self.by_socket.get_mut(index as usize)?.as_mut()?;
+        (wire.connection == connection).then_some(wire)
     }
 
     pub(crate) fn remove(&mut self, socket: SocketId) -> Option<Wire> {
@@ -82,19 +86,25 @@ impl Wires {
         if slot.as_ref()?.socket != socket {
             return None;
         }
-        let wire = slot.take()?;
-        let index = wire.connection.index() as usize;
-        if self.by_connection[index] == Some(socket) {
-            self.by_connection[index] = None;
-        }
-        Some(wire)
+        slot.take()
     }
 }
 
-fn put<T>(slots: &mut Vec<Option<T>>, index: u32, value: Option<T>) {
+fn put<T: Default>(slots: &mut Pages<T>, index: u32, value: T) {
     let index = index as usize;
-    if slots.len() <= index {
-        slots.resize_with(index + 1, || None);
+    while slots.len() <= index {
+        slots.push(T::default());
     }
     slots[index] = value;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A million idle connections: the figure is promised, so it is watched.
+    #[test]
+    fn an_idle_wire_is_small() {
+        assert!(size_of::<Option<Wire>>() <= 40, "{}", size_of::<Option<Wire>>());
+    }
 }
