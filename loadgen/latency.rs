@@ -90,6 +90,11 @@ impl Latency {
         }
     }
 
+    /// The buckets that are not empty: the highest duration of each in nanoseconds, and how often it occurred.
+    pub(crate) fn buckets(&self) -> impl Iterator<Item = (Nanos, u64)> + '_ {
+        self.0.iter_recorded().map(|value| (value.value_iterated_to(), value.count_at_value()))
+    }
+
     /// The form in which histograms are exchanged: HdrHistogram V2, compressed, in base64. Empty if nothing was recorded.
     pub(crate) fn to_text(&self) -> String {
         if self.0.is_empty() {
@@ -105,7 +110,6 @@ impl Latency {
     ///
     /// # Errors
     /// What is wrong with the text.
-    #[cfg_attr(not(test), expect(dead_code, reason = "what compares reports will read them"))]
     pub(crate) fn from_text(text: &str) -> Result<Latency, String> {
         let mut latency = Latency::new();
         if text.is_empty() {

@@ -25,6 +25,9 @@ pub(crate) fn write_results(report: &Report, output: &OutputArgs) -> Result<(), 
     if let Some(path) = &output.csv {
         failures.extend(write_file(path, &report.to_csv()).err());
     }
+    if let Some(path) = &output.html {
+        failures.extend(write_file(path, &report.to_html()).err());
+    }
     if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
 }
 

@@ -21,4 +21,7 @@ pub(crate) struct ShowArgs {
     /// Write its time series as CSV.
     #[arg(long, value_name = "FILE")]
     pub(crate) csv: Option<PathBuf>,
+    /// Write it as a page with plots, which any browser opens without a network.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }

@@ -23,5 +23,8 @@ fn show(args: &ShowArgs) -> Result<u8, String> {
     if let Some(path) = &args.csv {
         output::write_file(path, &report.to_csv())?;
     }
+    if let Some(path) = &args.html {
+        output::write_file(path, &report.to_html())?;
+    }
     Ok(report.exit_code())
 }

@@ -6,6 +6,7 @@
 mod costs;
 mod csv;
 mod digest;
+mod html;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -169,6 +170,11 @@ impl Report {
     /// The time series as CSV, with a line of names first.
     pub(crate) fn to_csv(&self) -> String {
         csv::table(&self.series)
+    }
+
+    /// The report as a page for a browser.
+    pub(crate) fn to_html(&self) -> String {
+        html::page(self)
     }
 
     /// The report for a reader.

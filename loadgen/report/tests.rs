@@ -198,3 +198,14 @@ fn a_report_comes_back_from_its_json_unless_it_was_changed() {
     assert!(Report::from_json(&changed).is_err_and(|error| error.contains("digest")));
     assert!(Report::from_json("{}").is_err());
 }
+
+#[test]
+fn a_page_needs_nothing_from_elsewhere_and_tells_the_verdict_first() {
+    let page = report("-q 1", &outcome(0..1000)).to_html();
+    assert!(!page.contains("http://") && !page.contains("https://") && !page.contains(" src="), "{page}");
+    let (verdict, rate) = (page.find("Passed:").unwrap(), page.find("<h3>Rate</h3>").unwrap());
+    assert!(verdict < rate);
+    assert!(page.contains("Latency by percentile") && page.contains("Distribution of latency"));
+    let lossy = report("-q 1", &outcome(1..1000)).to_html();
+    assert!(lossy.contains("Failed:") && lossy.contains("<li>1 messages lost at QoS 1</li>"));
+}

@@ -1,0 +1,216 @@
+//! The tables of a page: what was asked for, what happened, what it cost, and where.
+//!
+//! Owns rows and words. Must never draw.
+
+use std::fmt::{self, Write};
+
+use crate::latency::Summary;
+
+use super::super::Report;
+use super::escape;
+use super::scale::Unit;
+
+/// A row: a name and a value.
+type Entry = (String, String);
+
+/// The line below the title.
+pub(super) fn subtitle(report: &Report) -> String {
+    let plan = &report.plan;
+    let mut text = format!("MQTT level {}, {} connections", plan.mqtt, plan.connections);
+    if let Some(traffic) = &plan.traffic {
+        text += &format!(
+            ", {} publishers, {} subscribers, QoS {}/{}, {} B payload",
+            plan.publishers,
+            plan.subscribers,
+            traffic.publish_qos,
+            traffic.subscribe_qos,
+            traffic.payload_bytes
+        );
+        match (traffic.rate_per_s, traffic.window) {
+            (Some(rate), _) => text += &format!(", open loop at {rate}/s"),
+            (None, Some(window)) => text += &format!(", closed loop with window {window}"),
+            (None, None) => {}
+        }
+    }
+    text
+}
+
+/// The last line of the page.
+pub(super) fn footer(report: &Report) -> String {
+    format!(
+        "{} {}, schema {}, {} engine, started {} s after the epoch",
+        report.tool, report.version, report.schema, report.engine, report.started_unix_s
+    )
+}
+
+/// Writes all tables.
+pub(super) fn write_tables(report: &Report, out: &mut String) -> fmt::Result {
+    write_distributions(report, out)?;
+    if report.traffic.is_some() {
+        write_table("Messages", &messages(report), out)?;
+    }
+    write_table("Connections", &connections(report), out)?;
+    if report.broker.is_some() {
+        write_table("Broker", &broker(report), out)?;
+    }
+    write_table("Generator", &generator(report), out)?;
+    write_table("Machine", &machine(report), out)?;
+    let plan = serde_json::to_string_pretty(&report.plan).unwrap_or_default();
+    writeln!(
+        out,
+        "<div class=\"table\"><h3>Asked for</h3><details><summary>all settings, defaults resolved</summary><pre>{}</pre></details></div>",
+        escape(&plan)
+    )
+}
+
+fn write_distributions(report: &Report, out: &mut String) -> fmt::Result {
+    let mut rows: Vec<(&str, &Summary)> = Vec::new();
+    if let Some(traffic) = &report.traffic {
+        rows.push(("latency", &traffic.latency.summary));
+        rows.push(("service time", &traffic.service.summary));
+        rows.push(("acknowledgement", &traffic.acknowledgement.summary));
+        rows.push(("generator's lag", &traffic.lag));
+    }
+    rows.push(("connecting", &report.connections.time.summary));
+    writeln!(out, "<div class=\"table wide\"><h3>Durations</h3><table><tr><th></th>")?;
+    for name in ["p50", "p90", "p99", "p99.9", "p99.99", "max"] {
+        write!(out, "<th class=\"n\">{name}</th>")?;
+    }
+    writeln!(out, "</tr>")?;
+    for (name, summary) in rows.into_iter().filter(|(_, summary)| summary.count > 0) {
+        write!(out, "<tr><th>{name}</th>")?;
+        let Summary { p50_us, p90_us, p99_us, p999_us, p9999_us, max_us, .. } = *summary;
+        for us in [p50_us, p90_us, p99_us, p999_us, p9999_us, max_us] {
+            write!(out, "<td class=\"n\">{}</td>", Unit::Micros.show(us))?;
+        }
+        writeln!(out, "</tr>")?;
+    }
+    writeln!(out, "</table></div>")
+}
+
+fn write_table(title: &str, entries: &[Entry], out: &mut String) -> fmt::Result {
+    writeln!(out, "<div class=\"table\"><h3>{title}</h3><table>")?;
+    for (name, value) in entries {
+        writeln!(out, "<tr><th>{}</th><td>{}</td></tr>", escape(name), escape(value))?;
+    }
+    writeln!(out, "</table></div>")
+}
+
+fn entry(name: &str, value: impl fmt::Display) -> Entry {
+    (name.to_owned(), value.to_string())
+}
+
+fn messages(report: &Report) -> Vec<Entry> {
+    let Some(traffic) = &report.traffic else { return Vec::new() };
+    vec![
+        entry("due by the schedule", traffic.due),
+        entry("sent", traffic.sent),
+        entry("deliveries expected", traffic.expected),
+        entry("delivered", traffic.delivered),
+        entry("lost", traffic.lost),
+        entry("duplicated", traffic.duplicated),
+        entry("out of order", traffic.out_of_order),
+        entry("for someone else", traffic.strays),
+        entry("acknowledged", traffic.acknowledged),
+        entry("refused", traffic.rejected),
+        entry("measured for", Unit::Seconds.show(traffic.measured_s)),
+        entry("sent per second", format!("{:.0}", traffic.sent_per_s)),
+        entry("delivered per second", format!("{:.0}", traffic.delivered_per_s)),
+    ]
+}
+
+fn connections(report: &Report) -> Vec<Entry> {
+    let connections = &report.connections;
+    let mut entries = vec![
+        entry("asked for", connections.asked),
+        entry("ready", connections.ready),
+        entry("failed or ended", connections.faults),
+        entry("from first to last", Unit::Seconds.show(connections.seconds)),
+        entry("per second", format!("{:.0}", connections.per_s)),
+        entry("pings and answers", format!("{} and {}", connections.pings, connections.pongs)),
+    ];
+    entries.extend(connections.fault_texts.iter().map(|(text, count)| entry(text, count)));
+    entries
+}
+
+fn broker(report: &Report) -> Vec<Entry> {
+    let Some(broker) = &report.broker else { return Vec::new() };
+    let mut entries: Vec<Entry> = broker
+        .processes
+        .iter()
+        .map(|process| {
+            (
+                format!("process {}", process.pid),
+                format!("{} (CPUs {})", process.command, process.cpus_allowed),
+            )
+        })
+        .collect();
+    let micros = |us: f64| Unit::Micros.show(us);
+    entries.extend(broker.cpu_us_per_delivered.map(|us| entry("CPU per message delivered", micros(us))));
+    entries.extend(broker.cpu_us_per_sent.map(|us| entry("CPU per message sent", micros(us))));
+    entries.extend(broker.cpu_us_per_connection.map(|us| entry("CPU per connection made", micros(us))));
+    for (name, span) in
+        [("connecting", &broker.connecting), ("measured", &broker.measured), ("holding", &broker.held)]
+    {
+        entries.extend(span.as_ref().map(|span| {
+            entry(
+                &format!("while {name}"),
+                format!(
+                    "{} cores for {}; {} voluntary, {} other context switches",
+                    Unit::Cores.show(span.cores),
+                    Unit::Seconds.show(span.seconds),
+                    span.voluntary_switches,
+                    span.involuntary_switches
+                ),
+            )
+        }));
+    }
+    let bytes = |bytes: u64| Unit::Bytes.show(bytes as f64);
+    entries.push(entry(
+        "memory at the start, at the end",
+        format!("{}, {}", bytes(broker.rss_start_bytes), bytes(broker.rss_end_bytes)),
+    ));
+    entries.extend(
+        broker.bytes_per_connection.map(|bytes| entry("memory per connection", Unit::Bytes.show(bytes))),
+    );
+    let further = broker.bytes_per_further_connection;
+    entries.extend(further.map(|bytes| entry("after the first tenth", Unit::Bytes.show(bytes))));
+    entries.push(entry("threads", broker.threads));
+    entries.push(entry("busiest thread of any interval", Unit::Percent.show(broker.busiest_thread_max)));
+    entries
+}
+
+fn generator(report: &Report) -> Vec<Entry> {
+    let generator = &report.generator;
+    let mut entries = vec![entry("memory", Unit::Bytes.show(generator.rss_bytes as f64))];
+    entries.extend(
+        generator.headroom.map(|headroom| entry("its thread on a CPU", Unit::Percent.show(headroom.busy))),
+    );
+    entries.extend(
+        generator.headroom.map(|headroom| entry("waiting for a CPU", Unit::Percent.show(headroom.waiting))),
+    );
+    entries.extend(generator.cpu_us_per_message.map(|us| entry("CPU per message", Unit::Micros.show(us))));
+    entries.extend(
+        generator.bytes_per_connection.map(|bytes| entry("memory per connection", Unit::Bytes.show(bytes))),
+    );
+    entries.push(entry("longest pause", Unit::Seconds.show(generator.longest_pause_s)));
+    let is_shared = generator.shares_cpu_with_broker.map(|shared| if shared { "yes" } else { "no" });
+    entries.extend(is_shared.map(|text| entry("may run on a CPU of the broker", text)));
+    entries
+}
+
+fn machine(report: &Report) -> Vec<Entry> {
+    let host = &report.host;
+    let mut entries = vec![
+        entry("CPU", format!("{} ({}, {} logical CPUs)", host.cpu_model, host.architecture, host.cpus)),
+        entry("kernel", &host.kernel),
+        entry("memory", Unit::Bytes.show(host.memory_bytes as f64)),
+        entry("generator's CPUs", &host.cpus_allowed),
+        entry("open files", format!("{} of {}", host.limits.files_soft, host.limits.files_hard)),
+        entry("ports for connections", &host.limits.local_ports),
+        entry("load average before", host.load_average),
+    ];
+    entries.extend(host.governor.as_ref().map(|governor| entry("governor", governor)));
+    entries.extend(host.virtualisation.as_ref().map(|maker| entry("virtual machine of", maker)));
+    entries
+}
