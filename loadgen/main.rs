@@ -6,11 +6,12 @@
 //! | module | subject |
 //! | --- | --- |
 //! | `cli` | the command line as typed |
-//! | `plan`, `workload` | what is to be done, checked; who takes part |
+//! | `scenario` | what is to be done, whatever the broker |
+//! | `plan`, `workload` | a scenario and its broker; who takes part |
 //! | `drive` | a run: connections, steps, publishing |
 //! | `client` | one MQTT client as a state machine, without sockets |
 //! | `tls` | the client side of TLS, without sockets |
-//! | `schedule`, `clock` | when things are due; the only clock |
+//! | `schedule`, `clock`, `chance` | when things are due; the only clock; repeatable chance |
 //! | `stamp`, `ledger` | what a payload carries; what arrived against what was sent |
 //! | `latency`, `process` | histograms; CPU and memory of processes |
 //! | `series` | a run second by second |
@@ -20,6 +21,7 @@
 //! | `output` | where they are written |
 //! | `view` | what is shown while a run goes on |
 
+mod chance;
 mod cli;
 mod client;
 mod clock;
@@ -34,6 +36,7 @@ mod plan;
 mod process;
 mod report;
 mod run;
+mod scenario;
 mod schedule;
 mod series;
 mod stamp;
@@ -53,7 +56,9 @@ const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let done = match cli::CommandLine::parse().command {
-        cli::Command::Load(workload) => plan::Plan::new(*workload).and_then(run::run_plan),
+        cli::Command::Load(workload) => run::run_workload(&workload),
+        cli::Command::Run(args) => run::run_scenario(&args),
+        cli::Command::Presets(args) => run::show_presets(&args),
         cli::Command::Judge(args) => judge::judge(&args),
     };
     match done {

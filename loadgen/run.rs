@@ -11,17 +11,64 @@ use ringmq_ring::{Engine, Network, Options, Remote};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::cli::{PresetsArgs, RunArgs, WorkloadArgs};
 use crate::drive::Bench;
 use crate::plan::Plan;
 use crate::report::{Circumstances, Report};
 use crate::series::Series;
-use crate::{output, process, view};
+use crate::{output, process, scenario, view};
 
 /// Descriptors that are no connections: ring, files, standard streams.
 const OTHER_DESCRIPTORS: u64 = 64;
 
 /// Exit code of a run whose results could not be written where they were wanted.
 const UNWRITTEN: u8 = 4;
+
+/// Runs a workload of the command line. Returns the exit code.
+///
+/// # Errors
+/// What does not fit together, or keeps the run from starting.
+pub(crate) fn run_workload(args: &WorkloadArgs) -> Result<u8, String> {
+    run_plan(Plan::new(scenario::from_workload(args)?, args.target())?)
+}
+
+/// Runs a scenario from a file, or a preset. Returns the exit code.
+///
+/// # Errors
+/// What is wrong with the scenario, or keeps the run from starting.
+pub(crate) fn run_scenario(args: &RunArgs) -> Result<u8, String> {
+    let name = &args.scenario;
+    let text = match scenario::preset(name) {
+        Some(preset) => preset.text.into(),
+        None => fs::read_to_string(name).map_err(|error| {
+            format!("{name}: {error}; `ringmq-bench presets` lists what comes with the tool")
+        })?,
+    };
+    let mut scenario = scenario::with_changes(&text, &args.set).map_err(|why| format!("{name}: {why}"))?;
+    if let Some(scale) = args.scale {
+        scenario = scenario.scaled(scale)?;
+    }
+    if args.print {
+        print!("{}", scenario.to_toml());
+        return Ok(0);
+    }
+    run_plan(Plan::new(scenario, &args.target)?)
+}
+
+/// Lists the presets, or prints one. Returns the exit code.
+///
+/// # Errors
+/// There is none of this name.
+pub(crate) fn show_presets(args: &PresetsArgs) -> Result<u8, String> {
+    match &args.name {
+        None => print!("{}", scenario::list_presets()),
+        Some(name) => match scenario::preset(name) {
+            Some(preset) => print!("{}", preset.text),
+            None => return Err(format!("there is no preset {name}: `ringmq-bench presets` lists them")),
+        },
+    }
+    Ok(0)
+}
 
 /// Runs a plan and prints its report. Returns the exit code.
 ///
@@ -35,7 +82,7 @@ pub(crate) fn run_plan(plan: Plan) -> Result<u8, String> {
     watch_signals(Arc::clone(&interrupted), net.remote()).map_err(|error| format!("signals: {error}"))?;
     let circumstances = Circumstances::read(net.engine(), &plan.broker_pids);
     let series = start_series(&plan)?;
-    let mut bench = Bench::new(plan, series, interrupted);
+    let mut bench = Bench::new(plan, series, interrupted)?;
     ringmq_ring::run(&mut net, &mut bench).map_err(|error| format!("the network failed: {error}"))?;
     let (plan, outcome) = bench.into_outcome();
     let report = Report::new(&plan, &outcome, &circumstances);

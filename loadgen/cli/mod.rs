@@ -4,6 +4,7 @@
 
 mod judge;
 mod output;
+mod preset;
 pub(crate) mod values;
 
 use std::path::PathBuf;
@@ -11,10 +12,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::clock::Nanos;
+use crate::scenario::{OnLoss, Session};
 use values::{BrokerUrl, Source};
 
 pub(crate) use judge::{JudgeArgs, ShowArgs};
 pub(crate) use output::{OutputArgs, ViewArg};
+pub(crate) use preset::{PresetsArgs, RunArgs};
 
 /// Loads an MQTT broker and tells the truth about it.
 ///
@@ -33,6 +36,10 @@ pub(crate) struct CommandLine {
 pub(crate) enum Command {
     #[command(flatten)]
     Load(Box<WorkloadArgs>),
+    /// Run a scenario: a file or a preset.
+    Run(Box<RunArgs>),
+    /// List the presets, or print one of them.
+    Presets(PresetsArgs),
     #[command(flatten)]
     Judge(JudgeArgs),
 }
@@ -196,19 +203,34 @@ pub(crate) enum EngineArg {
 /// Options of every workload.
 #[derive(Args, Debug)]
 pub(crate) struct CommonArgs {
-    /// The broker: tcp://HOST:PORT or tls://HOST:PORT.
-    #[arg(short, long, default_value = "tcp://127.0.0.1:1883")]
-    pub(crate) broker: BrokerUrl,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+}
+
+/// What the clients of a workload have in common: part of its scenario.
+#[derive(Args, Debug)]
+pub(crate) struct ClientArgs {
     /// Protocol version.
     #[arg(long = "mqtt", value_enum, default_value = "5")]
     pub(crate) version: VersionArg,
     /// Keep alive in seconds; 0 for none.
     #[arg(long, default_value_t = 300)]
     pub(crate) keep_alive: u16,
-    /// User name of all clients.
+    /// What the broker keeps of a client between connections.
+    #[arg(long, value_enum, default_value = "clean")]
+    pub(crate) session: Session,
+    /// Seconds that a persistent session outlives its connection. MQTT 5.0 only.
+    #[arg(long, default_value_t = 3600)]
+    pub(crate) session_expiry: u32,
+    /// What becomes of the run when a connection ends that was meant to go on.
+    #[arg(long, value_enum, default_value = "reconnect")]
+    pub(crate) on_loss: OnLoss,
+    /// User name of the clients; {client} is the number of each.
     #[arg(long)]
     pub(crate) username: Option<String>,
-    /// Password of all clients.
+    /// Password of the clients; {client} is the number of each.
     #[arg(long)]
     pub(crate) password: Option<String>,
     /// First level of all topics; the second is the number of the run.
@@ -223,6 +245,17 @@ pub(crate) struct CommonArgs {
     /// Time for one connection until CONNACK and SUBACK.
     #[arg(long, default_value = "10s", value_parser = values::span)]
     pub(crate) connect_timeout: Nanos,
+    /// Where all chance comes from.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+/// Where a scenario is run, and what becomes of its results: no part of the scenario.
+#[derive(Args, Debug)]
+pub(crate) struct TargetArgs {
+    /// The broker: tcp://HOST:PORT or tls://HOST:PORT.
+    #[arg(short, long, default_value = "tcp://127.0.0.1:1883")]
+    pub(crate) broker: BrokerUrl,
     /// Addresses to connect from, used in turn: an IPv4 address or a network such as 127.1.0.0/16. Repeatable.
     #[arg(long)]
     pub(crate) source: Vec<Source>,
@@ -252,4 +285,19 @@ pub(crate) struct CommonArgs {
     /// How to ask the kernel.
     #[arg(long, value_enum, default_value = "auto")]
     pub(crate) engine: EngineArg,
+}
+
+impl WorkloadArgs {
+    /// The options that are no part of the scenario.
+    pub(crate) fn target(&self) -> &TargetArgs {
+        match self {
+            WorkloadArgs::FanIn { common, .. }
+            | WorkloadArgs::FanOut { common, .. }
+            | WorkloadArgs::Pairs { common, .. }
+            | WorkloadArgs::Shared { common, .. }
+            | WorkloadArgs::Retained { common, .. }
+            | WorkloadArgs::Connect { common, .. }
+            | WorkloadArgs::Idle { common, .. } => &common.target,
+        }
+    }
 }

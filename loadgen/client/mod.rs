@@ -14,27 +14,29 @@ mod outflow;
 mod tests;
 
 use ringmq_protocol::{
-    Ack, Connack, Connect, Disconnect, FilterBuf, Packet, PacketId, PacketType, Properties, Publish, Qos,
-    Reason, Suback, Subscribe, SubscribeOptions, Version, encode_ack,
+    Ack, Connack, Connect, Disconnect, FilterBuf, Packet, PacketId, PacketType, Properties, Property,
+    PropertyBuf, Publish, Qos, Reason, Suback, Subscribe, SubscribeOptions, Version, encode_ack,
 };
 
-use crate::clock::Nanos;
 use crate::fault::Fault;
+use crate::workload::Identity;
 
 use framer::Framer;
 use held::Held;
 use outflow::{Outflow, Step};
 
-/// The one SUBSCRIBE of a client has this identifier. A subscriber publishes nothing, so that it is always free.
-const SUBSCRIBE_ID: PacketId = PacketId::MIN;
+pub(crate) use outflow::{Origin, Unfinished};
 
-/// What all clients of a run have in common.
+/// A SUBSCRIBE has this identifier, which no window of publishes reaches; there is one at a time.
+const SUBSCRIBE_ID: PacketId = PacketId::MAX;
+
+/// What the clients of a group have in common.
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
     pub(crate) version: Version,
     pub(crate) keep_alive_s: u16,
-    pub(crate) user_name: Option<String>,
-    pub(crate) password: Option<String>,
+    /// How long the broker keeps the session without connection; `None` for a session that begins and ends clean.
+    pub(crate) session_expiry_s: Option<u32>,
     /// Publishes at QoS 1 and 2 that one client has under way at most.
     pub(crate) inflight_max: u16,
     /// The largest packet that a broker has a reason to send.
@@ -46,16 +48,9 @@ pub(crate) struct Terms {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Needs {
     pub(crate) qos: Qos,
-    pub(crate) extra: Extra,
-}
-
-/// A feature that one workload needs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Extra {
-    Nothing,
-    Wildcards,
-    WildcardsAndRetain,
-    SharedSubscriptions,
+    pub(crate) wildcards: bool,
+    pub(crate) retain: bool,
+    pub(crate) shared: bool,
 }
 
 /// What a client learned from the bytes it was given.
@@ -65,17 +60,18 @@ pub(crate) enum News<'a> {
     Connected {
         /// The keep alive that the broker demands instead of the client's [MQTT-3.1.2-21].
         keep_alive_s: Option<u16>,
+        session_present: bool,
     },
     /// The subscription stands.
     Subscribed,
     /// A message, the first time it came.
-    Message(&'a [u8]),
+    Message(Publish<'a>),
     /// A message at QoS 2 that was sent again before it was released.
     Repeated,
-    /// A publish is done; it was meant to leave then.
-    Acknowledged(Nanos),
+    /// A publish is done.
+    Acknowledged(Origin),
     /// The broker refused a publish.
-    Rejected(Reason),
+    Rejected(Origin, Reason),
     /// The answer to a ping.
     Pong,
 }
@@ -85,7 +81,8 @@ enum Stage {
     Silent,
     Greeting,
     Open,
-    Subscribing,
+    /// With the number of filters that were asked for.
+    Subscribing(u16),
 }
 
 /// One message to publish.
@@ -95,8 +92,8 @@ pub(crate) struct Publication<'a> {
     pub(crate) payload: &'a [u8],
     pub(crate) qos: Qos,
     pub(crate) retain: bool,
-    /// When it was meant to leave; given back when it is done.
-    pub(crate) intended: Nanos,
+    /// Given back when it is done.
+    pub(crate) origin: Origin,
 }
 
 /// One client.
@@ -118,37 +115,81 @@ impl Client {
         qos == Qos::AtMostOnce || self.outflow.as_ref().is_some_and(|outflow| outflow.has_room())
     }
 
-    /// Appends CONNECT. The session begins clean.
-    pub(crate) fn connect(&mut self, terms: &Terms, client_id: &str, out: &mut Vec<u8>) {
+    /// Appends CONNECT.
+    pub(crate) fn connect(&mut self, terms: &Terms, identity: &Identity, out: &mut Vec<u8>) {
         self.stage = Stage::Greeting;
+        let mut properties = PropertyBuf::new();
+        if let (Some(expiry_s), true) = (terms.session_expiry_s, terms.version.is_v5()) {
+            properties.push(Property::SessionExpiry(expiry_s));
+        }
         let connect = Connect {
             version: terms.version,
-            clean_start: true,
+            clean_start: terms.session_expiry_s.is_none(),
             keep_alive_s: terms.keep_alive_s,
-            properties: Properties::EMPTY,
-            client_id,
+            properties: properties.as_properties(),
+            client_id: &identity.client_id,
             will: None,
-            user_name: terms.user_name.as_deref(),
-            password: terms.password.as_deref().map(str::as_bytes),
+            user_name: identity.username.as_deref(),
+            password: identity.password.as_deref().map(str::as_bytes),
         };
         Packet::Connect(connect).encode(terms.version, out);
     }
 
-    /// Makes this client one that may publish at QoS 1 and 2.
-    pub(crate) fn open_outflow(&mut self, terms: &Terms) {
-        self.outflow = Some(Box::new(Outflow::new(terms.inflight_max)));
+    /// Forgets a connection that has ended. Of a session that does not outlive it, `abandon` is told each publish under
+    /// way.
+    pub(crate) fn lose_connection(&mut self, terms: &Terms, abandon: impl FnMut(Origin)) {
+        self.stage = Stage::Silent;
+        self.framer = Framer::default();
+        if terms.session_expiry_s.is_none() {
+            self.lose_session(abandon);
+        }
     }
 
-    /// Appends SUBSCRIBE.
-    pub(crate) fn subscribe(&mut self, terms: &Terms, filter: &str, qos: Qos, out: &mut Vec<u8>) {
-        self.stage = Stage::Subscribing;
-        let mut filters = FilterBuf::new();
-        filters.push(filter, SubscribeOptions { qos, ..SubscribeOptions::default() });
-        let subscribe = Subscribe {
-            packet_id: SUBSCRIBE_ID,
-            properties: Properties::EMPTY,
-            filters: filters.as_filters(),
-        };
+    /// Forgets a session that the broker does not know any more [MQTT-3.2.2-5].
+    pub(crate) fn lose_session(&mut self, abandon: impl FnMut(Origin)) {
+        self.held = None;
+        if let Some(outflow) = &mut self.outflow {
+            outflow.abandon(abandon);
+        }
+    }
+
+    /// What a session that goes on has to send again, in the order of its first sending [MQTT-4.4.0-1], [MQTT-4.6.0-1].
+    pub(crate) fn unfinished(&self) -> Vec<Unfinished> {
+        self.outflow.as_ref().map(|outflow| outflow.unfinished()).unwrap_or_default()
+    }
+
+    /// Appends a PUBLISH again, with DUP [MQTT-3.3.1-1].
+    pub(crate) fn publish_again(
+        terms: &Terms,
+        id: PacketId,
+        publication: Publication<'_>,
+        out: &mut Vec<u8>,
+    ) {
+        let Publication { topic, payload, qos, retain, .. } = publication;
+        let (packet_id, properties) = (Some(id), Properties::EMPTY);
+        let publish = Publish { dup: true, qos, retain, topic, packet_id, properties, payload };
+        Packet::Publish(publish).encode(terms.version, out);
+    }
+
+    /// Appends a PUBREL again.
+    pub(crate) fn release_again(terms: &Terms, id: PacketId, out: &mut Vec<u8>) {
+        encode_ack(PacketType::Pubrel, terms.version, id, Reason::Success, out);
+    }
+
+    /// Makes this client one that may publish at QoS 1 and 2.
+    pub(crate) fn open_outflow(&mut self, terms: &Terms) {
+        self.outflow.get_or_insert_with(|| Box::new(Outflow::new(terms.inflight_max)));
+    }
+
+    /// Appends SUBSCRIBE with at least one filter.
+    pub(crate) fn subscribe(&mut self, terms: &Terms, filters: &[(String, Qos)], out: &mut Vec<u8>) {
+        self.stage = Stage::Subscribing(filters.len() as u16);
+        let mut list = FilterBuf::new();
+        for (filter, qos) in filters {
+            list.push(filter, SubscribeOptions { qos: *qos, ..SubscribeOptions::default() });
+        }
+        let filters = list.as_filters();
+        let subscribe = Subscribe { packet_id: SUBSCRIBE_ID, properties: Properties::EMPTY, filters };
         Packet::Subscribe(subscribe).encode(terms.version, out);
     }
 
@@ -157,10 +198,10 @@ impl Client {
     /// # Panics
     /// If [`Client::may_publish`] says no.
     pub(crate) fn publish(&mut self, terms: &Terms, publication: Publication<'_>, out: &mut Vec<u8>) {
-        let Publication { topic, payload, qos, retain, intended } = publication;
+        let Publication { topic, payload, qos, retain, origin } = publication;
         let packet_id = (qos > Qos::AtMostOnce).then(|| {
             let outflow = self.outflow.as_mut().expect("only a client with an outflow publishes");
-            outflow.begin(qos, intended)
+            outflow.begin(qos, origin)
         });
         let properties = Properties::EMPTY;
         let publish = Publish { dup: false, qos, retain, topic, packet_id, properties, payload };
@@ -218,7 +259,7 @@ impl Client {
                 return Ok(None);
             }
             (_, Packet::Pubcomp(ack)) => self.take_ack(PacketType::Pubcomp, &ack)?,
-            (Stage::Subscribing, Packet::Suback(suback)) => self.take_suback(&suback)?,
+            (Stage::Subscribing(filters), Packet::Suback(suback)) => self.take_suback(filters, &suback)?,
             (_, Packet::Pingresp) => News::Pong,
             (_, Packet::Disconnect(disconnect)) => return Err(Fault::Disconnected(disconnect.reason)),
             (_, other) => return Err(Fault::Unexpected(other.kind())),
@@ -235,29 +276,32 @@ impl Client {
             outflow.narrow(maximum.get());
         }
         self.stage = Stage::Open;
-        Ok(News::Connected { keep_alive_s: connack.properties.server_keep_alive_s() })
+        let session_present = connack.session_present;
+        Ok(News::Connected { keep_alive_s: connack.properties.server_keep_alive_s(), session_present })
     }
 
-    fn take_suback(&mut self, suback: &Suback<'_>) -> Result<News<'static>, Fault> {
-        match suback.codes {
-            [code] if *code < 0x80 => {
+    fn take_suback(&mut self, filters: u16, suback: &Suback<'_>) -> Result<News<'static>, Fault> {
+        if suback.codes.len() != usize::from(filters) {
+            return Err(Fault::Unexpected(PacketType::Suback));
+        }
+        match suback.codes.iter().find(|code| **code >= 0x80) {
+            Some(code) => Err(Fault::SubscriptionRefused(*code)),
+            None => {
                 self.stage = Stage::Open;
                 Ok(News::Subscribed)
             }
-            [code] => Err(Fault::SubscriptionRefused(*code)),
-            _ => Err(Fault::Unexpected(PacketType::Suback)),
         }
     }
 
     fn take_publish<'a>(&mut self, terms: &Terms, publish: &Publish<'a>, out: &mut Vec<u8>) -> News<'a> {
-        let Some(id) = publish.packet_id else { return News::Message(publish.payload) };
+        let Some(id) = publish.packet_id else { return News::Message(*publish) };
         if publish.qos == Qos::AtLeastOnce {
             encode_ack(PacketType::Puback, terms.version, id, Reason::Success, out);
-            return News::Message(publish.payload);
+            return News::Message(*publish);
         }
         encode_ack(PacketType::Pubrec, terms.version, id, Reason::Success, out);
         match self.held.get_or_insert_default().hold(id) {
-            true => News::Message(publish.payload),
+            true => News::Message(*publish),
             false => News::Repeated,
         }
     }
@@ -270,8 +314,8 @@ impl Client {
     fn take_ack(&mut self, kind: PacketType, ack: &Ack<'_>) -> Result<News<'static>, Fault> {
         let step = self.outflow.as_mut().and_then(|outflow| outflow.acknowledge(kind, ack.packet_id));
         match step {
-            Some(Step::Done(_)) if ack.reason.is_error() => Ok(News::Rejected(ack.reason)),
-            Some(Step::Done(intended)) => Ok(News::Acknowledged(intended)),
+            Some(Step::Done(origin)) if ack.reason.is_error() => Ok(News::Rejected(origin, ack.reason)),
+            Some(Step::Done(origin)) => Ok(News::Acknowledged(origin)),
             _ => Err(Fault::Unexpected(kind)),
         }
     }
@@ -285,7 +329,8 @@ impl Client {
         let unexpected = Fault::Unexpected(PacketType::Pubrec);
         let Some(outflow) = &mut self.outflow else { return Err(unexpected) };
         if ack.reason.is_error() {
-            return outflow.refuse(ack.packet_id).map(|_| Some(News::Rejected(ack.reason))).ok_or(unexpected);
+            let refused = outflow.refuse(ack.packet_id).ok_or(unexpected)?;
+            return Ok(Some(News::Rejected(refused, ack.reason)));
         }
         outflow.acknowledge(PacketType::Pubrec, ack.packet_id).ok_or(unexpected)?;
         encode_ack(PacketType::Pubrel, terms.version, ack.packet_id, Reason::Success, out);
@@ -296,14 +341,17 @@ impl Client {
 /// Whether CONNACK leaves what the workload needs. Before 5.0 it tells nothing.
 fn check_offer(offer: &Properties<'_>, needs: Needs) -> Result<(), Fault> {
     let lacks = |what| Err(Fault::Lacks(what));
-    let wildcards = offer.wildcard_subscription_available() != Some(false);
-    match needs.extra {
-        _ if offer.maximum_qos().is_some_and(|maximum| maximum < needs.qos) => lacks("the QoS asked for"),
-        Extra::Wildcards | Extra::WildcardsAndRetain if !wildcards => lacks("wildcard subscriptions"),
-        Extra::WildcardsAndRetain if offer.retain_available() == Some(false) => lacks("retained messages"),
-        Extra::SharedSubscriptions if offer.shared_subscription_available() == Some(false) => {
-            lacks("shared subscriptions")
-        }
-        _ => Ok(()),
+    if offer.maximum_qos().is_some_and(|maximum| maximum < needs.qos) {
+        return lacks("the QoS asked for");
     }
+    for (is_needed, offered, what) in [
+        (needs.wildcards, offer.wildcard_subscription_available(), "wildcard subscriptions"),
+        (needs.retain, offer.retain_available(), "retained messages"),
+        (needs.shared, offer.shared_subscription_available(), "shared subscriptions"),
+    ] {
+        if is_needed && offered == Some(false) {
+            return lacks(what);
+        }
+    }
+    Ok(())
 }

@@ -6,28 +6,38 @@ fn terms(version: Version) -> Terms {
     Terms {
         version,
         keep_alive_s: 60,
-        user_name: None,
-        password: None,
+        session_expiry_s: None,
         inflight_max: 10,
         packet_bytes_max: 1000,
-        needs: Needs { qos: Qos::ExactlyOnce, extra: Extra::Nothing },
+        needs: Needs { qos: Qos::ExactlyOnce, wildcards: false, retain: false, shared: false },
     }
 }
+
+fn me() -> Identity {
+    Identity { client_id: "me".into(), ..Identity::default() }
+}
+
+const DONE: &str = "Acknowledged(Origin { sender: 3, sequence: 4, intended: 77, sent: 78 })";
 
 /// A client behind a successful CONNACK, at 3.1.1.
 fn open_client() -> Client {
     let mut client = Client::new();
     client.open_outflow(&terms(Version::V311));
-    client.connect(&terms(Version::V311), "me", &mut Vec::new());
+    client.connect(&terms(Version::V311), &me(), &mut Vec::new());
     let (told, _) = receive(&mut client, Version::V311, &[0x20, 2, 0, 0]).unwrap();
-    assert_eq!(told, ["Connected { keep_alive_s: None }"]);
+    assert_eq!(told, ["Connected { keep_alive_s: None, session_present: false }"]);
     client
 }
 
 /// What a client tells and answers.
 fn receive(client: &mut Client, version: Version, bytes: &[u8]) -> Result<(Vec<String>, Vec<u8>), Fault> {
     let (mut told, mut out) = (Vec::new(), Vec::new());
-    client.receive(&terms(version), bytes, &mut out, |news| told.push(format!("{news:?}")))?;
+    client.receive(&terms(version), bytes, &mut out, |news| {
+        told.push(match news {
+            News::Message(publish) => format!("Message({:?})", publish.payload),
+            other => format!("{other:?}"),
+        });
+    })?;
     Ok((told, out))
 }
 
@@ -36,7 +46,13 @@ fn inflight(client: &Client) -> u16 {
 }
 
 fn publication(qos: Qos) -> Publication<'static> {
-    Publication { topic: "t", payload: b"x", qos, retain: false, intended: 77 }
+    Publication {
+        topic: "t",
+        payload: b"x",
+        qos,
+        retain: false,
+        origin: Origin { sender: 3, sequence: 4, intended: 77, sent: 78 },
+    }
 }
 
 #[test]
@@ -44,28 +60,28 @@ fn connect_and_subscribe_lead_to_ready() {
     let terms = terms(Version::V311);
     let mut client = Client::new();
     let mut out = Vec::new();
-    client.connect(&terms, "me", &mut out);
+    client.connect(&terms, &me(), &mut out);
     assert_eq!(out, b"\x10\x0E\0\x04MQTT\x04\x02\0\x3C\0\x02me");
     assert_ne!(client.stage, Stage::Open);
     receive(&mut client, Version::V311, &[0x20, 2, 0, 0]).unwrap();
     assert_eq!(client.stage, Stage::Open);
     out.clear();
-    client.subscribe(&terms, "a/+", Qos::AtLeastOnce, &mut out);
-    assert_eq!(out, b"\x82\x08\0\x01\0\x03a/+\x01");
+    client.subscribe(&terms, &[("a/+".into(), Qos::AtLeastOnce)], &mut out);
+    assert_eq!(out, b"\x82\x08\xFF\xFF\0\x03a/+\x01");
     assert_ne!(client.stage, Stage::Open);
-    assert_eq!(receive(&mut client, Version::V311, &[0x90, 3, 0, 1, 1]).unwrap().0, ["Subscribed"]);
+    assert_eq!(receive(&mut client, Version::V311, &[0x90, 3, 0xFF, 0xFF, 1]).unwrap().0, ["Subscribed"]);
     assert_eq!(client.stage, Stage::Open);
 }
 
 #[test]
 fn refusals_are_faults() {
     let mut client = Client::new();
-    client.connect(&terms(Version::V311), "me", &mut Vec::new());
+    client.connect(&terms(Version::V311), &me(), &mut Vec::new());
     let refused = receive(&mut client, Version::V311, &[0x20, 2, 0, 5]);
     assert!(matches!(refused, Err(Fault::Refused(Reason::NotAuthorized))));
     let mut client = open_client();
-    client.subscribe(&terms(Version::V311), "#", Qos::AtMostOnce, &mut Vec::new());
-    let refused = receive(&mut client, Version::V311, &[0x90, 3, 0, 1, 0x80]);
+    client.subscribe(&terms(Version::V311), &[("#".into(), Qos::AtMostOnce)], &mut Vec::new());
+    let refused = receive(&mut client, Version::V311, &[0x90, 3, 0xFF, 0xFF, 0x80]);
     assert!(matches!(refused, Err(Fault::SubscriptionRefused(0x80))));
     let early = receive(&mut Client::new(), Version::V311, &[0xD0, 0]);
     assert!(matches!(early, Err(Fault::Unexpected(PacketType::Pingresp))));
@@ -74,7 +90,7 @@ fn refusals_are_faults() {
 #[test]
 fn an_offer_that_is_too_small_is_a_fault() {
     let mut client = Client::new();
-    client.connect(&terms(Version::V5), "me", &mut Vec::new());
+    client.connect(&terms(Version::V5), &me(), &mut Vec::new());
     let limited = receive(&mut client, Version::V5, &[0x20, 5, 0, 0, 2, 0x24, 1]);
     assert!(matches!(limited, Err(Fault::Lacks("the QoS asked for"))));
 }
@@ -83,7 +99,7 @@ fn an_offer_that_is_too_small_is_a_fault() {
 fn receive_maximum_narrows_the_window() {
     let mut client = Client::new();
     client.open_outflow(&terms(Version::V5));
-    client.connect(&terms(Version::V5), "me", &mut Vec::new());
+    client.connect(&terms(Version::V5), &me(), &mut Vec::new());
     receive(&mut client, Version::V5, &[0x20, 6, 0, 0, 3, 0x21, 0, 1]).unwrap();
     assert!(client.may_publish(Qos::AtLeastOnce));
     client.publish(&terms(Version::V5), publication(Qos::AtLeastOnce), &mut Vec::new());
@@ -98,7 +114,7 @@ fn a_publish_at_qos_1_is_done_with_puback() {
     client.publish(&terms(Version::V311), publication(Qos::AtLeastOnce), &mut out);
     assert_eq!(out, b"\x32\x06\0\x01t\0\x01x");
     assert_eq!(inflight(&client), 1);
-    assert_eq!(receive(&mut client, Version::V311, &[0x40, 2, 0, 1]).unwrap().0, ["Acknowledged(77)"]);
+    assert_eq!(receive(&mut client, Version::V311, &[0x40, 2, 0, 1]).unwrap().0, [DONE]);
     assert_eq!(inflight(&client), 0);
     let again = receive(&mut client, Version::V311, &[0x40, 2, 0, 1]);
     assert!(matches!(again, Err(Fault::Unexpected(PacketType::Puback))));
@@ -111,7 +127,7 @@ fn a_publish_at_qos_2_is_done_with_pubcomp() {
     let (told, out) = receive(&mut client, Version::V311, &[0x50, 2, 0, 1]).unwrap();
     assert!(told.is_empty());
     assert_eq!(out, [0x62, 2, 0, 1]);
-    assert_eq!(receive(&mut client, Version::V311, &[0x70, 2, 0, 1]).unwrap().0, ["Acknowledged(77)"]);
+    assert_eq!(receive(&mut client, Version::V311, &[0x70, 2, 0, 1]).unwrap().0, [DONE]);
 }
 
 #[test]
@@ -119,7 +135,7 @@ fn a_refused_publish_is_told() {
     let mut client = open_client();
     client.publish(&terms(Version::V5), publication(Qos::ExactlyOnce), &mut Vec::new());
     let (told, out) = receive(&mut client, Version::V5, &[0x50, 3, 0, 1, 0x97]).unwrap();
-    assert_eq!(told, ["Rejected(QuotaExceeded)"]);
+    assert_eq!(told, [DONE.replace("Acknowledged(", "Rejected(").replace(" })", " }, QuotaExceeded)")]);
     assert!(out.is_empty(), "[MQTT-4.3.3-4]");
     assert_eq!(inflight(&client), 0);
 }
@@ -142,4 +158,26 @@ fn received_messages_are_answered_and_told_once() {
 #[test]
 fn an_idle_client_is_small() {
     assert!(size_of::<Client>() <= 48, "{}", size_of::<Client>());
+}
+
+#[test]
+fn a_persistent_session_goes_on_where_it_was() {
+    let persistent = Terms { session_expiry_s: Some(9), ..terms(Version::V5) };
+    let mut client = Client::new();
+    client.open_outflow(&persistent);
+    let mut out = Vec::new();
+    client.connect(&persistent, &me(), &mut out);
+    assert_eq!(out, b"\x10\x14\0\x04MQTT\x05\0\0\x3C\x05\x11\0\0\0\x09\0\x02me");
+    receive(&mut client, Version::V5, &[0x20, 3, 0, 0, 0]).unwrap();
+    client.publish(&persistent, publication(Qos::AtLeastOnce), &mut Vec::new());
+    client.lose_connection(&persistent, |_| panic!("nothing is given up"));
+    client.connect(&persistent, &me(), &mut Vec::new());
+    let (told, _) = receive(&mut client, Version::V5, &[0x20, 3, 1, 0, 0]).unwrap();
+    assert_eq!(told, ["Connected { keep_alive_s: None, session_present: true }"]);
+    let [Unfinished::Publish(id, _)] = client.unfinished()[..] else { panic!("one is under way") };
+    out.clear();
+    Client::publish_again(&persistent, id, publication(Qos::AtLeastOnce), &mut out);
+    assert_eq!(out, b"\x3A\x07\0\x01t\0\x01\0x");
+    client.lose_connection(&terms(Version::V5), |origin| assert_eq!(origin.sender, 3));
+    assert_eq!(inflight(&client), 0);
 }

@@ -17,6 +17,8 @@ pub(crate) enum Life {
     Dialling,
     /// Of use.
     Ready,
+    /// Ended although it was meant to go on, or cut: it will be made again.
+    Away,
     /// We have said DISCONNECT.
     Leaving,
     /// Ended, failed or about to be closed.
@@ -34,6 +36,10 @@ pub(crate) struct Peer {
     pub(crate) is_stalled: bool,
     /// When the connection was begun.
     pub(crate) began: Nanos,
+    /// Since when it has been away, for a connection that is made again.
+    pub(crate) away_since: Option<Nanos>,
+    /// Attempts to make it again that have failed in a row.
+    pub(crate) attempts: u8,
 }
 
 /// All clients.
@@ -53,6 +59,8 @@ impl Crowd {
             life: Life::Ahead,
             is_stalled: false,
             began: 0,
+            away_since: None,
+            attempts: 0,
         };
         Crowd { peers: (0..clients).map(peer).collect(), by_socket: Vec::new(), open: 0 }
     }
@@ -63,6 +71,11 @@ impl Crowd {
 
     pub(crate) fn peer_mut(&mut self, number: u32) -> &mut Peer {
         &mut self.peers[number as usize]
+    }
+
+    /// Whether a client has never been connected.
+    pub(crate) fn is_ahead(&self, number: u32) -> bool {
+        self.peer(number).life == Life::Ahead
     }
 
     /// Numbers of all clients.
@@ -92,13 +105,13 @@ impl Crowd {
         (self.peers.get(number as usize)?.socket == Some(socket)).then_some(number)
     }
 
-    /// Notes that a socket is closed. Returns its client.
-    pub(crate) fn detach(&mut self, socket: SocketId) -> Option<u32> {
-        let number = self.find(socket)?;
+    /// Notes that a client has no socket any more. Returns the one it had.
+    pub(crate) fn detach(&mut self, number: u32) -> Option<SocketId> {
         let peer = &mut self.peers[number as usize];
-        peer.socket = None;
+        let socket = peer.socket.take()?;
         peer.tls = None;
+        peer.is_stalled = false;
         self.open -= 1;
-        Some(number)
+        Some(socket)
     }
 }

@@ -2,14 +2,16 @@
 //!
 //! Owns that way. Must never know what is published next.
 
-use crate::client::News;
+use ringmq_protocol::Publish;
+
+use crate::client::{News, Origin};
 use crate::clock::Nanos;
 use crate::fault::Fault;
-use crate::workload::Role;
+use crate::workload::{Subscribing, Workload};
 
 use super::Bench;
 use super::crowd::{Life, Peer};
-use super::flow::Flow;
+use super::pacer::Pacer;
 use super::pinger::Pinger;
 use super::tally::Tally;
 
@@ -17,16 +19,20 @@ use super::tally::Tally;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Reached {
     Nothing,
-    Connected,
+    /// CONNACK, and whether the session of before goes on.
+    Connected {
+        session_present: bool,
+    },
     Subscribed,
 }
 
 /// Takes the news of one client.
 struct Ear<'a> {
-    role: Role,
+    client: u32,
     now: Nanos,
+    workload: &'a Workload,
     tally: &'a mut Tally,
-    flow: Option<&'a mut Flow>,
+    pacers: &'a mut [Pacer],
     pinger: &'a mut Pinger,
     reached: Reached,
 }
@@ -34,17 +40,19 @@ struct Ear<'a> {
 impl Ear<'_> {
     fn hear(&mut self, news: News<'_>) {
         match news {
-            News::Message(payload) => self.hear_message(payload),
-            News::Acknowledged(intended) => {
-                self.tally.note_acknowledged(intended, self.now);
-                self.hear_end_of_publish();
+            News::Message(publish) => self.hear_message(&publish),
+            News::Acknowledged(origin) => {
+                if let Some(lane) = self.hear_end_of_publish(origin) {
+                    self.tally.note_acknowledged(lane, origin.intended, self.now);
+                }
             }
-            News::Rejected(reason) => {
-                self.tally.note_rejected(reason, self.now);
-                self.hear_end_of_publish();
+            News::Rejected(origin, reason) => {
+                if let Some(lane) = self.hear_end_of_publish(origin) {
+                    self.tally.note_rejected(lane, reason, self.now);
+                }
             }
-            News::Connected { keep_alive_s } => {
-                self.reached = Reached::Connected;
+            News::Connected { keep_alive_s, session_present } => {
+                self.reached = Reached::Connected { session_present };
                 if let Some(keep_alive_s) = keep_alive_s {
                     self.pinger.tighten(keep_alive_s, self.now);
                 }
@@ -55,19 +63,24 @@ impl Ear<'_> {
         }
     }
 
-    fn hear_message(&mut self, payload: &[u8]) {
-        let Role::Subscriber(subscriber) = self.role else { return self.tally.ledger.record_stray() };
-        if let (Some(publisher), Some(flow)) =
-            (self.tally.note_message(subscriber, payload, self.now), &mut self.flow)
-        {
-            flow.note_delivered(publisher, self.now);
+    fn hear_message(&mut self, publish: &Publish<'_>) {
+        let noted = self.tally.note_message(self.workload, self.client, publish.payload, self.now);
+        if let Some((lane, publisher)) = noted {
+            self.pacers[lane].note_delivered(publisher, self.now);
         }
     }
 
-    fn hear_end_of_publish(&mut self) {
-        if let (Role::Publisher(publisher), Some(flow)) = (self.role, &mut self.flow) {
-            flow.note_acknowledged(publisher, self.now);
+    fn hear_end_of_publish(&mut self, origin: Origin) -> Option<usize> {
+        let lane = self.workload.lane_of(origin.sender)?;
+        let publisher = origin.sender - self.workload.lanes[lane].first_sender;
+        self.pacers[lane].note_acknowledged(publisher, self.now);
+        // A window that is shared by several lanes has room for all of them.
+        for (lane, pacer) in self.workload.lanes.iter().zip(&mut *self.pacers) {
+            if lane.publishers.contains(&self.client) {
+                pacer.list(self.client - lane.publishers.start);
+            }
         }
+        Some(lane)
     }
 }
 
@@ -77,16 +90,19 @@ impl Bench {
     /// # Errors
     /// Why the connection is of no further use.
     pub(super) fn hear(&mut self, number: u32, bytes: &[u8], now: Nanos) -> Result<(), Fault> {
+        let workload = &self.plan.workload;
+        let group = workload.group_number(number);
         let mut ear = Ear {
-            role: self.plan.workload.role(number),
+            client: number,
             now,
+            workload,
             tally: &mut self.tally,
-            flow: self.flow.as_mut(),
-            pinger: &mut self.pinger,
+            pacers: &mut self.pacers,
+            pinger: &mut self.pingers[group],
             reached: Reached::Nothing,
         };
         let Peer { client, tls, .. } = self.crowd.peer_mut(number);
-        let (terms, out) = (&self.plan.terms, self.outbox.buffer());
+        let (terms, out) = (&workload.groups[group].terms, self.outbox.buffer());
         let heard = match tls {
             None => client.receive(terms, bytes, out, |news| ear.hear(news)),
             Some(tls) => {
@@ -95,7 +111,7 @@ impl Bench {
                     client.receive(terms, plain, out, |news| ear.hear(news))
                 });
                 if was_handshaking && !tls.is_handshaking() {
-                    client.connect(terms, self.desk.client_id(&self.plan.workload, number), out);
+                    client.connect(terms, self.desk.identity(workload, number), out);
                 }
                 heard
             }
@@ -112,22 +128,61 @@ impl Bench {
     }
 
     fn reach(&mut self, number: u32, reached: Reached, now: Nanos) {
-        let role = self.plan.workload.role(number);
-        match (reached, role) {
-            (Reached::Nothing, _) => {}
-            (Reached::Connected, Role::Subscriber(subscriber)) if self.is_subscribed => {
-                self.subscribe(number, subscriber);
+        match reached {
+            Reached::Nothing => {}
+            Reached::Connected { session_present: true } => {
+                self.resend(number);
+                self.become_ready(number, now);
             }
-            (Reached::Connected | Reached::Subscribed, _) => self.become_ready(number, now),
+            Reached::Connected { session_present: false } => {
+                self.begin_session(number, now);
+                if !self.subscribe(number, Subscribing::OnConnect) {
+                    self.become_ready(number, now);
+                }
+            }
+            Reached::Subscribed => self.become_ready(number, now),
         }
+    }
+
+    /// A session begins anew. If one should have gone on, what it had under way is given up.
+    fn begin_session(&mut self, number: u32, now: Nanos) {
+        let Bench { plan, crowd, tally, pacers, .. } = self;
+        let peer = crowd.peer_mut(number);
+        if peer.away_since.is_some() && plan.workload.group(number).terms.session_expiry_s.is_some() {
+            tally.recovery.sessions_lost += 1;
+        }
+        peer.client.lose_session(|origin| abandon(&plan.workload, tally, pacers, origin, now));
     }
 
     fn become_ready(&mut self, number: u32, now: Nanos) {
         let peer = self.crowd.peer_mut(number);
-        if peer.life == Life::Dialling {
-            peer.life = Life::Ready;
-            self.tally.note_connected(peer.began, now);
-            self.dialer.end();
+        if peer.life != Life::Dialling {
+            return;
         }
+        peer.life = Life::Ready;
+        peer.attempts = 0;
+        self.dialer.end();
+        match peer.away_since.take() {
+            None => self.tally.note_connected(peer.began, now),
+            Some(since) => {
+                self.away -= 1;
+                self.tally.note_recovered(since, now);
+                self.note_room(number);
+            }
+        }
+    }
+}
+
+/// Notes a publish that went with its session.
+pub(super) fn abandon(
+    workload: &Workload,
+    tally: &mut Tally,
+    pacers: &mut [Pacer],
+    origin: Origin,
+    now: Nanos,
+) {
+    if let Some(at) = workload.lane_of(origin.sender) {
+        tally.lanes[at].abandoned += 1;
+        pacers[at].note_acknowledged(origin.sender - workload.lanes[at].first_sender, now);
     }
 }

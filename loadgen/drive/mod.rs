@@ -7,18 +7,23 @@
 //! | --- | --- |
 //! | `crowd` | the connections |
 //! | `dialer` | the pace of connecting |
-//! | `flow` | which publisher may send, and when it was meant to |
+//! | `arrivals`, `pacer` | when messages become due; which publisher may send |
+//! | `desk` | topics and payloads |
 //! | `hear` | bytes from the broker |
 //! | `speak` | bytes for the broker |
 //! | `steps` | the order of things |
 //! | `pinger`, `outbox`, `tally`, `marks` | signs of life, bytes of a turn, counts, samples |
+//! | `lose` | connections that end, and are made again |
 
+mod arrivals;
 mod crowd;
+mod desk;
 mod dialer;
-mod flow;
 mod hear;
+mod lose;
 mod marks;
 mod outbox;
+mod pacer;
 mod pinger;
 mod speak;
 mod steps;
@@ -31,20 +36,23 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ringmq_ring::{Closed, Driver, Handler, ListenerId, Network, Next, SocketId};
+use ringmq_protocol::Qos;
+use ringmq_ring::{Close, Closed, Driver, Handler, ListenerId, Network, Next, SocketId};
 
 use crate::clock::{Clock, MILLISECOND, Nanos};
 use crate::fault::Fault;
-use crate::ledger::Ledger;
-use crate::plan::{Plan, Step};
+use crate::latency::Latency;
+use crate::plan::Plan;
 use crate::series::{Counters, Moment, Recording, Series};
+use crate::workload::Lane;
 
 use crowd::{Crowd, Life};
+use desk::Desk;
 use dialer::Dialer;
-use flow::Flow;
 use outbox::Outbox;
+use pacer::{Ending, Pacer};
 use pinger::Pinger;
-use speak::Desk;
+use steps::Phase;
 
 pub(crate) use marks::{Mark, Marks};
 pub(crate) use tally::Tally;
@@ -67,27 +75,33 @@ pub(crate) struct Bench {
     clock: Clock,
     crowd: Crowd,
     dialer: Dialer,
-    pinger: Pinger,
-    /// What is published at present; from the first step on that publishes.
-    flow: Option<Flow>,
+    /// By group.
+    pingers: Vec<Pinger>,
+    /// What is published at present, by lane.
+    pacers: Vec<Pacer>,
     /// The load, once it has made room for the clearing.
-    load: Option<Flow>,
+    load: Vec<Pacer>,
     desk: Desk,
     tally: Tally,
     outbox: Outbox,
     marks: Marks,
     series: Series,
-    /// Index in the plan's steps; beyond them when the run is over.
-    step: usize,
-    step_began: Nanos,
+    phase: Phase,
+    phase_began: Nanos,
+    /// Whether messages become due.
+    is_flowing: bool,
+    /// Nothing due is published any more from then on.
+    silent_from: Nanos,
     /// When everything awaited had come; a moment is left for what should not come.
     complete_since: Option<Nanos>,
-    /// Whether all subscribers have been told to subscribe.
+    /// Whether subscribers that subscribe late have been told to.
     is_subscribed: bool,
+    /// Clients that are to be connected again.
+    away: u32,
     /// Sockets that were connected in this turn.
     fresh: Vec<SocketId>,
-    /// Clients whose socket is to be closed at once, and those to be closed in order.
-    doomed: Vec<SocketId>,
+    /// Sockets to be closed, and clients that leave in order.
+    doomed: Vec<(SocketId, Close)>,
     leaving: Vec<u32>,
     interrupted: Arc<AtomicBool>,
     broken: Option<Broken>,
@@ -102,9 +116,11 @@ pub(crate) struct Outcome {
     pub(crate) marks: Marks,
     pub(crate) broken: Option<Broken>,
     pub(crate) longest_pause: Nanos,
-    /// Messages sent, and those that the schedule wanted sent.
-    pub(crate) sent: u64,
-    pub(crate) due: u64,
+    /// Messages sent, and those that the schedule wanted sent, by lane.
+    pub(crate) sent: Vec<u64>,
+    pub(crate) due: Vec<u64>,
+    /// Clients that were to be connected again and were not at the end.
+    pub(crate) missing: u32,
     /// How late messages were looked at, as a summary and as the share beyond the bound.
     pub(crate) lag: crate::latency::Summary,
     pub(crate) lag_share: f64,
@@ -112,26 +128,34 @@ pub(crate) struct Outcome {
 
 impl Bench {
     /// A run that begins now. `interrupted` may be set by someone else to end it.
-    pub(crate) fn new(plan: Plan, series: Series, interrupted: Arc<AtomicBool>) -> Bench {
+    ///
+    /// # Errors
+    /// A payload file that cannot be read.
+    pub(crate) fn new(plan: Plan, series: Series, interrupted: Arc<AtomicBool>) -> Result<Bench, String> {
         let clock = Clock::start();
-        let workload = &plan.workload;
-        let clients = workload.clients();
-        let ledger = Ledger::new(workload.routing(), workload.publishers, workload.subscribers);
-        Bench {
-            crowd: Crowd::new(clients),
-            dialer: Dialer::new(&plan.dialling, clients, 0),
-            pinger: Pinger::new(plan.terms.keep_alive_s, clients, 0),
-            flow: None,
-            load: None,
-            desk: Desk::new(&plan),
-            tally: Tally::new(ledger, workload.run as u8),
+        let (workload, scenario) = (&plan.workload, &plan.scenario);
+        let pingers = workload.groups.iter();
+        let pacers = workload.lanes.iter().enumerate();
+        Ok(Bench {
+            crowd: Crowd::new(workload.clients()),
+            dialer: Dialer::new(plan.dialling.inflight_max, plan.dialling.timeout),
+            pingers: pingers
+                .map(|group| Pinger::new(group.terms.keep_alive_s, group.clients.clone(), 0))
+                .collect(),
+            pacers: pacers.map(|(at, lane)| pacer(lane, scenario.seed.wrapping_add(at as u64))).collect(),
+            load: Vec::new(),
+            desk: Desk::new(workload, scenario.seed)?,
+            tally: Tally::new(workload),
             outbox: Outbox::default(),
             marks: Marks::default(),
             series,
-            step: 0,
-            step_began: 0,
+            phase: Phase::Stage(0),
+            phase_began: 0,
+            is_flowing: false,
+            silent_from: Nanos::MAX,
             complete_since: None,
-            is_subscribed: !plan.has(Step::Subscribe),
+            is_subscribed: false,
+            away: 0,
             fresh: Vec::new(),
             doomed: Vec::new(),
             leaving: Vec::new(),
@@ -141,38 +165,37 @@ impl Bench {
             longest_pause: 0,
             plan,
             clock,
-        }
+        })
     }
 
     /// What was measured.
     pub(crate) fn into_outcome(mut self) -> (Plan, Outcome) {
         self.roll(self.clock.now());
-        let load = self.load.or(self.flow);
+        let load = if self.load.is_empty() { &self.pacers } else { &self.load };
+        let mut lag = Latency::new();
+        load.iter().for_each(|pacer| lag.merge(pacer.lag()));
         let outcome = Outcome {
-            sent: load.as_ref().map_or(0, Flow::sent),
-            due: load.as_ref().map_or(0, Flow::due),
-            lag: load.as_ref().map(|flow| flow.lag().summary()).unwrap_or_default(),
-            lag_share: load.as_ref().map_or(0.0, |flow| flow.lag().share_above(self.plan.lag_max)),
+            sent: load.iter().map(Pacer::sent).collect(),
+            due: load.iter().map(Pacer::due).collect(),
+            lag: lag.summary(),
+            lag_share: lag.share_above(self.plan.lag_max),
             recording: self.series.finish(),
             tally: self.tally,
             marks: self.marks,
             broken: self.broken,
             longest_pause: self.longest_pause,
+            missing: self.away,
         };
         (self.plan, outcome)
     }
 
-    fn current_step(&self) -> Option<Step> {
-        self.plan.steps.get(self.step).copied()
-    }
-
     fn counters(&self) -> Counters {
-        let (tally, counts) = (&self.tally, self.tally.ledger.counts());
+        let (tally, counts) = (&self.tally, self.tally.counts());
         Counters {
-            due: self.flow.as_ref().map_or(0, Flow::due),
-            sent: self.flow.as_ref().map_or(0, Flow::sent),
-            acknowledged: tally.acknowledged,
-            rejected: tally.rejected,
+            due: self.pacers.iter().map(Pacer::due).sum(),
+            sent: self.pacers.iter().map(Pacer::sent).sum(),
+            acknowledged: tally.sum(|lane| lane.acknowledged),
+            rejected: tally.sum(|lane| lane.rejected),
             delivered: counts.delivered,
             duplicated: counts.duplicated,
             out_of_order: counts.out_of_order,
@@ -193,36 +216,19 @@ impl Bench {
     fn roll(&mut self, at: Nanos) {
         let moment = Moment {
             at,
-            phase: self.current_step().map_or("close", Step::name),
+            phase: self.phase_name(),
             is_measured: self.marks.open.is_some() && self.marks.close.is_none(),
             counters: self.counters(),
         };
         self.series.roll(moment, &mut self.tally.recorders);
     }
 
-    /// Gives up on one connection, and on the run if it cannot go on without.
-    fn fail(&mut self, number: u32, fault: &Fault) {
-        let peer = self.crowd.peer_mut(number);
-        match peer.life {
-            Life::Leaving | Life::Gone => return,
-            Life::Dialling => self.dialer.end(),
-            Life::Ahead | Life::Ready => {}
-        }
-        peer.life = Life::Gone;
-        self.doomed.extend(peer.socket);
-        self.tally.note_fault(fault);
-        if self.plan.workload.has_traffic() && self.broken.is_none() {
-            let mut name = String::new();
-            self.plan.workload.write_client_id(number, &mut name);
-            self.broken = Some(Broken::Connection(format!("{name}: {fault}")));
-        }
-    }
-
     /// When something is to be done although nothing happens.
     fn next_alarm(&self, now: Nanos) -> Nanos {
-        let flow = self.flow.as_ref().and_then(Flow::next_due);
-        let due = [flow, self.dialer.next_due(), self.pinger.next_due(), self.step_deadline()];
-        due.into_iter().flatten().fold(self.series.next_due().min(now + TICK), Nanos::min)
+        let pacers = self.pacers.iter().filter_map(Pacer::next_due);
+        let pingers = self.pingers.iter().filter_map(Pinger::next_due);
+        let others = [self.dialer.next_due(), self.phase_deadline()].into_iter().flatten();
+        pacers.chain(pingers).chain(others).fold(self.series.next_due().min(now + TICK), Nanos::min)
     }
 
     /// Notes how long nothing was looked at: no wait is meant to be longer than a tick. In the end nothing is measured.
@@ -238,18 +244,28 @@ impl Bench {
         if self.interrupted.load(Ordering::Relaxed) && self.broken.is_none() {
             self.broken = Some(Broken::Interrupted);
         }
-        while let Some(number) = self.dialer.take_overdue(now) {
-            if self.crowd.peer(number).life == Life::Dialling {
-                self.fail(number, &Fault::TimedOut);
+        while let Some((number, began)) = self.dialer.take_overdue(now) {
+            let peer = self.crowd.peer(number);
+            if peer.life == Life::Dialling && peer.began == began {
+                self.fail(number, &Fault::TimedOut, now);
             }
         }
-        if let Some(flow) = &mut self.flow {
-            flow.forgive(now);
-        }
+        self.pacers.iter_mut().for_each(|pacer| pacer.forgive(now));
         if now >= self.series.next_due() {
             self.roll(now);
         }
     }
+}
+
+/// The publishers of a lane, at rest. A message is on its way until its last subscriber has it.
+fn pacer(lane: &Lane, seed: u64) -> Pacer {
+    let copies = if lane.is_late { 0 } else { lane.copies() };
+    let ending = match copies {
+        0 if lane.publish_qos == Qos::AtMostOnce => Ending::Sending,
+        0 => Ending::Acknowledgement,
+        copies => Ending::Deliveries(copies),
+    };
+    Pacer::new(&lane.pace, lane.messages, ending, lane.publisher_count(), seed)
 }
 
 impl Handler for Bench {
@@ -261,7 +277,7 @@ impl Handler for Bench {
         let Some(number) = self.crowd.find(id) else { return };
         match result.map_err(Fault::Dial).and_then(|()| self.greet(number)) {
             Ok(()) => self.fresh.push(id),
-            Err(fault) => self.fail(number, &fault),
+            Err(fault) => self.fail(number, &fault, self.clock.now()),
         }
     }
 
@@ -269,7 +285,7 @@ impl Handler for Bench {
         let Some(number) = self.crowd.find(id) else { return };
         let now = self.clock.now();
         if let Err(fault) = self.hear(number, bytes, now) {
-            self.fail(number, &fault);
+            self.fail(number, &fault, now);
         }
     }
 
@@ -287,9 +303,13 @@ impl Handler for Bench {
     }
 
     fn closed(&mut self, id: SocketId, why: Closed) {
-        if let Some(number) = self.crowd.detach(id) {
-            self.fail(number, &Fault::Closed(why));
-            self.crowd.peer_mut(number).life = Life::Gone;
+        let Some(number) = self.crowd.find(id) else { return };
+        match self.crowd.peer(number).life {
+            Life::Leaving | Life::Gone => {
+                self.crowd.detach(number);
+                self.crowd.peer_mut(number).life = Life::Gone;
+            }
+            _ => self.fail(number, &Fault::Closed(why), self.clock.now()),
         }
     }
 
@@ -310,16 +330,16 @@ impl Driver for Bench {
             net.receive(id);
         }
         self.tick(now);
-        self.run_steps(now);
+        self.run_stages(now);
         self.dial(net, now);
         self.ping(now);
         self.publish(now);
         self.flush(net);
-        if self.current_step().is_none() {
+        if self.phase == Phase::Over {
             return Next::Stop;
         }
         net.set_alarm(Some(self.clock.instant(self.next_alarm(now))));
-        match self.flow.as_ref().is_some_and(Flow::has_listed) {
+        match self.pacers.iter().any(Pacer::has_listed) {
             true => Next::Again,
             false => Next::Wait,
         }

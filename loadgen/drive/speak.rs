@@ -1,17 +1,14 @@
 //! Bytes for the broker: connecting, subscribing, publishing, pinging, leaving.
 //!
-//! Owns the scratch memory for writing packets. Must never know why something is said now.
+//! Owns the order of what is said. Must never know why something is said now.
 
-use ringmq_protocol::Qos;
 use ringmq_ring::{Close, Network, Segment, SocketId};
 
-use crate::client::{Client, Publication};
+use crate::client::{Client, Origin, Unfinished};
 use crate::clock::Nanos;
 use crate::fault::Fault;
-use crate::plan::{Plan, Step};
-use crate::stamp::Stamp;
 use crate::tls::TlsClient;
-use crate::workload::{Role, Shape, Workload};
+use crate::workload::Subscribing;
 
 use super::Bench;
 use super::crowd::{Life, Peer};
@@ -25,107 +22,16 @@ const BYTES_PER_TURN: usize = 4 << 20;
 /// Time for DISCONNECT to reach the broker and for its answer, the end of the stream.
 const LINGER_MS: u32 = 1000;
 
-/// What is published at present.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Writing {
-    /// The messages of the plan.
-    Load,
-    /// Empty retained messages, which remove those that were set [MQTT-3.3.1-6].
-    Clearing,
-}
-
-/// Writes messages, and owns the scratch memory for it.
-pub(super) struct Desk {
-    pub(super) writing: Writing,
-    qos: Qos,
-    is_retaining: bool,
-    /// The payload of the next message: a stamp and filling.
-    payload: Vec<u8>,
-    /// The topic of each publisher; empty if it changes with each message.
-    topics: Vec<Box<str>>,
-    topic: String,
-    client_id: String,
-    /// Publishers to look at.
-    listed: Vec<u32>,
-    /// Plain bytes of a TLS record.
-    pub(super) plain: Vec<u8>,
-    /// Nothing due is published any more from then on.
-    pub(super) silent_from: Nanos,
-}
-
-impl Desk {
-    pub(super) fn new(plan: &Plan) -> Desk {
-        let workload = &plan.workload;
-        let mut topic = String::new();
-        let fixed = if workload.shape == Shape::Retained { 0 } else { workload.publishers };
-        let topics = (0..fixed)
-            .map(|publisher| {
-                workload.write_topic(publisher, 0, &mut topic);
-                topic.as_str().into()
-            })
-            .collect();
-        Desk {
-            writing: Writing::Load,
-            qos: plan.traffic.publish_qos,
-            is_retaining: workload.shape == Shape::Retained,
-            payload: (0..plan.traffic.payload_bytes).map(|at| b'a' + (at % 26) as u8).collect(),
-            topics,
-            topic,
-            client_id: String::new(),
-            listed: Vec::new(),
-            plain: Vec::new(),
-            silent_from: Nanos::MAX,
-        }
-    }
-
-    /// The identifier of a client.
-    pub(super) fn client_id(&mut self, workload: &Workload, number: u32) -> &str {
-        workload.write_client_id(number, &mut self.client_id);
-        &self.client_id
-    }
-
-    /// The quality at which is published.
-    fn qos(&self) -> Qos {
-        match self.writing {
-            Writing::Load => self.qos,
-            Writing::Clearing => Qos::AtMostOnce,
-        }
-    }
-
-    /// The message that a stamp is for.
-    fn write(&mut self, workload: &Workload, stamp: &Stamp) -> Publication<'_> {
-        let topic = match self.topics.get(stamp.sender as usize) {
-            Some(topic) => topic,
-            None => {
-                workload.write_topic(stamp.sender, stamp.sequence, &mut self.topic);
-                &*self.topic
-            }
-        };
-        let payload = match self.writing {
-            Writing::Clearing => &[][..],
-            Writing::Load => {
-                stamp.write(&mut self.payload);
-                &self.payload
-            }
-        };
-        let (qos, retain) = (if payload.is_empty() { Qos::AtMostOnce } else { self.qos }, self.is_retaining);
-        Publication { topic, payload, qos, retain, intended: stamp.intended }
-    }
-}
-
 impl Bench {
     /// Begins the connections whose time has come.
     pub(super) fn dial(&mut self, net: &mut Network, now: Nanos) {
-        if self.current_step() != Some(Step::Connect) {
-            return;
-        }
         while let Some(number) = self.dialer.begin(now) {
             let peer = self.crowd.peer_mut(number);
             peer.life = Life::Dialling;
             peer.began = now;
             match net.connect(self.plan.dialling.to, self.plan.dialling.source(number)) {
                 Ok(socket) => self.crowd.attach(number, socket),
-                Err(error) => self.fail(number, &Fault::Dial(error)),
+                Err(error) => self.fail(number, &Fault::Dial(error), now),
             }
         }
     }
@@ -136,9 +42,10 @@ impl Bench {
     /// TLS allows no connection.
     pub(super) fn greet(&mut self, number: u32) -> Result<(), Fault> {
         let workload = &self.plan.workload;
+        let terms = &workload.group(number).terms;
         let peer = self.crowd.peer_mut(number);
-        if matches!(workload.role(number), Role::Publisher(_)) {
-            peer.client.open_outflow(&self.plan.terms);
+        if workload.is_publisher(number) {
+            peer.client.open_outflow(terms);
         }
         match &self.plan.dialling.tls {
             Some(target) => {
@@ -146,84 +53,124 @@ impl Bench {
                 self.outbox.touch(number);
             }
             None => {
-                let client_id = self.desk.client_id(workload, number);
-                peer.client.connect(&self.plan.terms, client_id, self.outbox.buffer());
+                let identity = self.desk.identity(workload, number);
+                peer.client.connect(terms, identity, self.outbox.buffer());
                 self.outbox.commit(number);
             }
         }
         Ok(())
     }
 
-    pub(super) fn subscribe(&mut self, number: u32, subscriber: u32) {
-        let filter = self.plan.workload.filter(subscriber);
-        let qos = self.plan.traffic.subscribe_qos;
-        let client = &mut self.crowd.peer_mut(number).client;
-        client.subscribe(&self.plan.terms, &filter, qos, self.outbox.buffer());
+    /// Subscribes to what a client is to receive. False if that is nothing.
+    pub(super) fn subscribe(&mut self, number: u32, when: Subscribing) -> bool {
+        let workload = &self.plan.workload;
+        let mut filters = workload.filters(number, when);
+        if when == Subscribing::OnConnect && self.is_subscribed {
+            filters.extend(workload.filters(number, Subscribing::Late));
+        }
+        if filters.is_empty() {
+            return false;
+        }
+        let terms = &workload.group(number).terms;
+        self.crowd.peer_mut(number).client.subscribe(terms, &filters, self.outbox.buffer());
         self.outbox.commit(number);
+        true
+    }
+
+    /// Sends again what a session that goes on has under way.
+    pub(super) fn resend(&mut self, number: u32) {
+        let Bench { plan, crowd, desk, outbox, tally, .. } = self;
+        let workload = &plan.workload;
+        let terms = &workload.group(number).terms;
+        let out = outbox.buffer();
+        for unfinished in crowd.peer(number).client.unfinished() {
+            match unfinished {
+                Unfinished::Release(id) => Client::release_again(terms, id, out),
+                Unfinished::Publish(id, origin) => {
+                    let Some(lane) = workload.lane_of(origin.sender) else { continue };
+                    tally.lanes[lane].resent += 1;
+                    Client::publish_again(terms, id, desk.write(workload, lane, origin), out);
+                }
+            }
+        }
+        outbox.commit(number);
     }
 
     /// Pings with the clients whose turn it is.
     pub(super) fn ping(&mut self, now: Nanos) {
-        while let Some(number) = self.pinger.take_due(now) {
-            self.ping_with(number);
+        for at in 0..self.pingers.len() {
+            while let Some(number) = self.pingers[at].take_due(now) {
+                self.ping_with(number);
+            }
         }
     }
 
     pub(super) fn ping_with(&mut self, number: u32) {
         if self.crowd.peer(number).life == Life::Ready {
             self.tally.pings += 1;
-            Client::ping(&self.plan.terms, self.outbox.buffer());
+            Client::ping(&self.plan.workload.group(number).terms, self.outbox.buffer());
             self.outbox.commit(number);
         }
     }
 
     /// Notes that a client has room for more.
     pub(super) fn note_room(&mut self, number: u32) {
-        if let (Role::Publisher(publisher), Some(flow)) = (self.plan.workload.role(number), &mut self.flow) {
-            flow.list(publisher);
+        for (lane, pacer) in self.plan.workload.lanes.iter().zip(&mut self.pacers) {
+            if lane.publishers.contains(&number) {
+                pacer.list(number - lane.publishers.start);
+            }
         }
     }
 
     /// Publishes what may leave now.
     pub(super) fn publish(&mut self, now: Nanos) {
-        let Some(flow) = &mut self.flow else { return };
-        flow.advance(now);
-        if now >= self.desk.silent_from || self.broken.is_some() {
-            return;
+        let is_silent = now >= self.silent_from || self.broken.is_some();
+        for lane in 0..self.pacers.len() {
+            self.pacers[lane].advance(now);
+            if !is_silent {
+                self.publish_on(lane, now);
+            }
         }
+    }
+
+    fn publish_on(&mut self, lane: usize, now: Nanos) {
         let mut listed = std::mem::take(&mut self.desk.listed);
-        flow.take_listed(&mut listed);
+        self.pacers[lane].take_listed(&mut listed);
         for &publisher in &listed {
             if self.outbox.buffer().len() < BYTES_PER_TURN {
-                self.publish_with(publisher, now);
+                self.publish_with(lane, publisher, now);
             } else {
-                self.note_room(publisher);
+                self.pacers[lane].list(publisher);
             }
         }
         self.desk.listed = listed;
     }
 
     /// Publishes with one publisher until it has no more, has no room, or has had its share of this turn.
-    fn publish_with(&mut self, publisher: u32, now: Nanos) {
-        let Bench { flow: Some(flow), desk, crowd, outbox, plan, .. } = self else { return };
-        let Peer { client, life: Life::Ready, is_stalled: false, .. } = crowd.peer_mut(publisher) else {
+    fn publish_with(&mut self, at: usize, publisher: u32, now: Nanos) {
+        let Bench { pacers, desk, crowd, outbox, plan, .. } = self;
+        let (pacer, workload) = (&mut pacers[at], &plan.workload);
+        let lane = &workload.lanes[at];
+        let number = lane.publishers.start + publisher;
+        let Peer { client, life: Life::Ready, is_stalled: false, .. } = crowd.peer_mut(number) else {
             return;
         };
-        let (qos, run_tag) = (desk.qos(), plan.workload.run as u8);
+        let (qos, sender) = (desk.qos(at), lane.first_sender + publisher);
+        let terms = &workload.group(number).terms;
         let out = outbox.buffer();
         let start = out.len();
         while client.may_publish(qos)
-            && let Some((sequence, intended)) = flow.next_message(publisher, now)
+            && let Some((sequence, intended)) = pacer.next_message(publisher, now)
         {
             if out.len() - start >= PUBLISHER_BYTES_PER_TURN {
-                flow.list(publisher);
+                pacer.list(publisher);
                 break;
             }
-            let stamp = Stamp { run_tag, sender: publisher, sequence, intended, lateness: now - intended };
-            client.publish(&plan.terms, desk.write(&plan.workload, &stamp), out);
-            flow.note_sent(publisher);
+            let origin = Origin { sender, sequence, intended, sent: now };
+            client.publish(terms, desk.write(workload, at, origin), out);
+            pacer.note_sent(publisher);
         }
-        outbox.commit(publisher);
+        outbox.commit(number);
     }
 
     /// Says DISCONNECT; the connection is closed once that is on its way.
@@ -232,16 +179,18 @@ impl Bench {
         match peer.life {
             Life::Ready => {
                 peer.life = Life::Leaving;
-                Client::disconnect(&self.plan.terms, self.outbox.buffer());
+                let terms = &self.plan.workload.group(number).terms;
+                Client::disconnect(terms, self.outbox.buffer());
                 self.outbox.commit(number);
                 self.leaving.push(number);
             }
             Life::Dialling => {
                 peer.life = Life::Gone;
                 self.dialer.end();
-                self.doomed.extend(peer.socket);
+                self.doomed.extend(peer.socket.map(|socket| (socket, Close::Now)));
             }
-            Life::Ahead | Life::Leaving | Life::Gone => {}
+            Life::Ahead | Life::Away => peer.life = Life::Gone,
+            Life::Leaving | Life::Gone => {}
         }
     }
 
@@ -262,8 +211,8 @@ impl Bench {
             }
             net.close(*socket, Close::AfterDrain { linger_ms: LINGER_MS });
         }
-        for socket in doomed.drain(..) {
-            net.close(socket, Close::Now);
+        for (socket, how) in doomed.drain(..) {
+            net.close(socket, how);
         }
     }
 }

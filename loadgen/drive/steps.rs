@@ -1,17 +1,17 @@
-//! The order of things: when a step begins, and when it is over.
+//! The order of things: when a stage begins, and when it is over.
 //!
 //! Owns the rules. Must never write a packet.
 
 use ringmq_protocol::Qos;
 
 use crate::clock::{MILLISECOND, Nanos, SECOND};
-use crate::plan::{Extent, Pace, Step};
+use crate::scenario::Stage;
 use crate::stamp::as_stamped;
-use crate::workload::{Role, Shape};
+use crate::workload::Subscribing;
 
 use super::Bench;
-use super::flow::{Ending, Flow};
-use super::speak::Writing;
+use super::desk::Writing;
+use super::pacer::{Ending, Pacer};
 
 /// How long is waited for what should not come, a duplicate, after all has come that should.
 const SETTLE: Nanos = 200 * MILLISECOND;
@@ -19,145 +19,235 @@ const SETTLE: Nanos = 200 * MILLISECOND;
 /// How long is waited for the ends of streams.
 const CLOSE_LIMIT: Nanos = 3 * SECOND;
 
+/// How far a run is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    /// At a stage of the scenario.
+    Stage(usize),
+    /// Ending all connections.
+    Closing,
+    Over,
+}
+
 impl Bench {
-    /// Ends and begins steps as far as possible.
-    pub(super) fn run_steps(&mut self, now: Nanos) {
+    /// Ends and begins stages as far as possible.
+    pub(super) fn run_stages(&mut self, now: Nanos) {
         if self.marks.start.is_none() {
             self.marks.start = Some(self.mark(now));
+            self.begin(Phase::Stage(0), now, now);
         }
-        self.note_marks(now);
-        if self.broken.is_some() && self.current_step() != Some(Step::Close) {
-            self.break_off(now);
+        self.note_tenth(now);
+        if self.broken.is_some() && matches!(self.phase, Phase::Stage(_)) {
+            self.close_window(now);
+            self.begin(Phase::Closing, now, now);
         }
-        while let Some(step) = self.current_step()
-            && self.is_over(step, now)
-        {
-            self.end_step(step, now);
-            self.step += 1;
-            self.step_began = now;
-            if let Some(next) = self.current_step() {
-                self.begin_step(next, now);
-            }
-        }
-    }
-
-    /// Goes to the last step at once.
-    fn break_off(&mut self, now: Nanos) {
-        if self.marks.open.is_some() && self.marks.close.is_none() {
-            self.marks.close = Some(self.mark(now));
-        }
-        let close = self.plan.steps.iter().position(|step| *step == Step::Close);
-        self.step = close.expect("every plan ends with closing");
-        self.step_began = now;
-        self.begin_step(Step::Close, now);
-    }
-
-    fn begin_step(&mut self, step: Step, now: Nanos) {
-        match step {
-            Step::Connect | Step::Hold => {}
-            Step::Publish => self.begin_publishing(now),
-            Step::Drain => self.begin_draining(now),
-            Step::Subscribe => self.subscribe_all(now),
-            Step::Clear => self.begin_clearing(now),
-            Step::Close => {
-                self.marks.end = Some(self.mark(now));
-                self.crowd.numbers().for_each(|number| self.leave(number));
-            }
+        while let Some(ended) = self.end_of_phase(now) {
+            self.end_stage(now);
+            let next = match self.phase {
+                Phase::Stage(at) if at + 1 < self.plan.scenario.stages.len() => Phase::Stage(at + 1),
+                Phase::Stage(_) => Phase::Closing,
+                Phase::Closing | Phase::Over => Phase::Over,
+            };
+            self.begin(next, ended, now);
         }
     }
 
-    fn is_over(&mut self, step: Step, now: Nanos) -> bool {
-        match step {
-            Step::Connect => self.dialer.is_done(),
-            Step::Publish => self.flow.as_ref().is_none_or(|flow| flow.is_over(now)),
-            Step::Drain => self.is_drained(now),
-            Step::Subscribe => true,
-            Step::Hold => now >= self.step_began + self.plan.hold,
-            Step::Clear => self.is_cleared(now),
-            Step::Close => self.crowd.open() == 0 || now >= self.step_began + CLOSE_LIMIT,
+    /// The present stage of the scenario.
+    pub(super) fn stage(&self) -> Option<&Stage> {
+        match self.phase {
+            Phase::Stage(at) => self.plan.scenario.stages.get(at),
+            Phase::Closing | Phase::Over => None,
         }
     }
 
-    fn end_step(&mut self, step: Step, now: Nanos) {
-        match step {
-            Step::Connect => self.marks.connected = Some(self.mark(now)),
-            Step::Publish if matches!(self.plan.traffic.extent, Extent::Span(_)) => {
-                self.marks.close = Some(self.mark(now));
-            }
-            Step::Hold => self.marks.held = Some(self.mark(now)),
+    /// What the present phase is called.
+    pub(super) fn phase_name(&self) -> &'static str {
+        match (self.phase, self.stage()) {
+            (_, Some(stage)) => stage.name(),
+            (Phase::Over, _) => "over",
+            _ => "close",
+        }
+    }
+
+    /// Begins a phase, which was due at `at`.
+    fn begin(&mut self, phase: Phase, at: Nanos, now: Nanos) {
+        self.phase = phase;
+        self.phase_began = at;
+        match (phase, self.stage().cloned()) {
+            (Phase::Stage(_), Some(stage)) => self.begin_stage(&stage, at, now),
+            (Phase::Closing, _) => self.begin_closing(now),
             _ => {}
         }
     }
 
-    /// Takes the marks that do not stand at the border of two steps.
-    fn note_marks(&mut self, now: Nanos) {
-        let tenth = u64::from(self.plan.workload.clients() / 10);
-        if !self.plan.workload.has_traffic() && self.marks.tenth.is_none() && self.tally.connected >= tenth {
-            self.marks.tenth = Some(self.mark(now));
-        }
-        if self.marks.open.is_none() && self.warm_up_end().is_some_and(|end| now >= end) {
-            self.marks.open = Some(self.mark(now));
+    fn begin_stage(&mut self, stage: &Stage, at: Nanos, now: Nanos) {
+        match stage {
+            Stage::Ramp { clients, rate_per_s } => {
+                for group in self.groups_named(clients) {
+                    let numbers = self.plan.workload.groups[group].clients.clone();
+                    let crowd = &self.crowd;
+                    self.dialer.ramp(numbers.filter(|number| crowd.is_ahead(*number)), *rate_per_s, now);
+                }
+                self.flow_on(at);
+            }
+            Stage::WarmUp { span } => self.flow(at, at + span.0, 1.0),
+            Stage::Publish { span } => {
+                self.flow(at, span.map_or(Nanos::MAX, |span| at + span.0), 1.0);
+                self.measure_from(at, now);
+            }
+            Stage::Burst { span, factor } => {
+                self.flow(at, at + span.0, *factor);
+                self.measure_from(at, now);
+            }
+            Stage::Drain {} => self.begin_draining(at),
+            Stage::Hold { .. } => self.rest(at),
+            Stage::Subscribe {} => self.subscribe_all(now),
+            Stage::Clear {} => self.begin_clearing(now),
+            Stage::Cut { clients, share, how } => {
+                for group in self.groups_named(clients) {
+                    self.cut(group, *share, *how, now);
+                }
+                self.flow_on(at);
+            }
+            Stage::Recover { .. } => self.flow_on(at),
         }
     }
 
-    fn warm_up_end(&self) -> Option<Nanos> {
-        let publishing = self.current_step() == Some(Step::Publish) && self.is_subscribed;
-        publishing.then_some(self.step_began + self.plan.traffic.warm_up)
+    fn begin_closing(&mut self, now: Nanos) {
+        self.rest(now);
+        self.silent_from = now;
+        self.marks.end = Some(self.mark(now));
+        self.dialer.stop();
+        self.crowd.numbers().for_each(|number| self.leave(number));
     }
 
-    /// When the present step is to be looked at again.
-    pub(super) fn step_deadline(&self) -> Option<Nanos> {
-        match self.current_step()? {
-            Step::Publish if self.marks.open.is_none() => self.warm_up_end(),
-            Step::Publish => match self.plan.traffic.extent {
-                Extent::Span(span) => Some(self.step_began + span),
-                Extent::Messages(_) => None,
-            },
-            Step::Hold => Some(self.step_began + self.plan.hold),
+    /// Indexes of the groups with these names; of all if none is named.
+    fn groups_named(&self, names: &[String]) -> Vec<usize> {
+        let scenario = &self.plan.scenario;
+        match names {
+            [] => (0..scenario.clients.len()).collect(),
+            names => names.iter().filter_map(|name| scenario.group(name)).collect(),
+        }
+    }
+
+    /// When the present phase was over; `None` while it goes on.
+    fn end_of_phase(&mut self, now: Nanos) -> Option<Nanos> {
+        let Phase::Stage(_) = self.phase else {
+            let is_over = self.crowd.open() == 0 || now >= self.phase_began + CLOSE_LIMIT;
+            return (self.phase == Phase::Closing && is_over).then_some(now);
+        };
+        if let Some(end) = self.phase_deadline() {
+            let is_early = matches!(self.stage(), Some(Stage::Recover { .. })) && self.away == 0;
+            return if is_early { Some(now) } else { (now >= end).then_some(end) };
+        }
+        let is_over = match self.stage()? {
+            Stage::Ramp { .. } => self.dialer.is_done(),
+            Stage::Drain {} => self.is_drained(now),
+            Stage::Clear {} => self.is_cleared(now),
+            Stage::Subscribe {} | Stage::Cut { .. } => true,
+            _ => self.pacers.iter().all(Pacer::is_spent),
+        };
+        is_over.then_some(now)
+    }
+
+    /// When the present stage ends by the clock, if it does.
+    pub(super) fn phase_deadline(&self) -> Option<Nanos> {
+        match self.stage()? {
+            Stage::WarmUp { span }
+            | Stage::Publish { span: Some(span) }
+            | Stage::Burst { span, .. }
+            | Stage::Hold { span }
+            | Stage::Recover { within: span } => Some(self.phase_began + span.0),
             _ => None,
         }
     }
 
-    fn begin_publishing(&mut self, now: Nanos) {
-        let traffic = &self.plan.traffic;
-        let ending = match self.audience() {
-            0 if traffic.publish_qos == Qos::AtMostOnce => Ending::Sending,
-            0 => Ending::Acknowledgement,
-            copies => Ending::Deliveries(copies),
-        };
-        self.flow = Some(Flow::new(traffic.pace, traffic.extent, ending, self.plan.workload.publishers, now));
-        self.tally.measure_from = as_stamped(now + traffic.warm_up);
-        self.tally.last_progress = now;
+    fn end_stage(&mut self, now: Nanos) {
+        match self.stage() {
+            Some(Stage::Ramp { .. }) if self.marks.connected.is_none() => {
+                self.marks.connected = Some(self.mark(now));
+            }
+            Some(Stage::Publish { span: Some(_) } | Stage::Burst { .. } | Stage::Recover { .. }) => {
+                self.close_window(now);
+            }
+            Some(Stage::Hold { .. }) => self.marks.held = Some(self.mark(now)),
+            _ => {}
+        }
     }
 
-    fn begin_draining(&mut self, now: Nanos) {
-        self.desk.silent_from = now + self.plan.traffic.drain;
+    /// Where there is nothing but connections, marks the moment when a tenth of them stood.
+    fn note_tenth(&mut self, now: Nanos) {
+        let tenth = u64::from(self.plan.workload.clients() / 10);
+        if !self.plan.workload.has_traffic() && self.marks.tenth.is_none() && self.tally.connected >= tenth {
+            self.marks.tenth = Some(self.mark(now));
+        }
+    }
+
+    /// Lets messages become due.
+    fn flow(&mut self, from: Nanos, until: Nanos, factor: f64) {
+        self.is_flowing = true;
+        self.silent_from = Nanos::MAX;
+        self.pacers.iter_mut().for_each(|pacer| pacer.run(from, until, factor));
+    }
+
+    /// What flows goes on, at the plain rate.
+    fn flow_on(&mut self, from: Nanos) {
+        if self.is_flowing {
+            self.flow(from, Nanos::MAX, 1.0);
+            self.marks.close = None;
+        }
+    }
+
+    /// Lets nothing become due.
+    fn rest(&mut self, at: Nanos) {
+        self.is_flowing = false;
+        self.pacers.iter_mut().for_each(|pacer| pacer.rest(at));
+    }
+
+    /// Begins to measure, or goes on with it. Setting retained messages is not measured.
+    fn measure_from(&mut self, at: Nanos, now: Nanos) {
+        if self.awaits_subscribing() {
+            return;
+        }
+        self.marks.close = None;
+        if self.marks.open.is_none() {
+            self.tally.measure_from = as_stamped(at);
+            self.tally.last_progress = now;
+            self.marks.open = Some(self.mark(now));
+        }
+    }
+
+    fn awaits_subscribing(&self) -> bool {
+        !self.is_subscribed && self.plan.workload.lanes.iter().any(|lane| lane.is_late)
+    }
+
+    fn begin_draining(&mut self, at: Nanos) {
+        self.rest(at);
+        self.silent_from = at + self.plan.scenario.drain.0;
         self.complete_since = None;
-        if self.plan.workload.shape == Shape::Retained && !self.is_subscribed {
+        if self.awaits_subscribing() {
             self.ping_with_publishers();
         }
     }
 
     /// The answers come when the broker has dealt with all that was published before.
     fn ping_with_publishers(&mut self) {
-        (0..self.plan.workload.publishers).for_each(|publisher| self.ping_with(publisher));
+        for number in self.crowd.numbers() {
+            if self.plan.workload.is_publisher(number) {
+                self.ping_with(number);
+            }
+        }
     }
 
     fn subscribe_all(&mut self, now: Nanos) {
         self.is_subscribed = true;
-        self.tally.asked_at = Some(now);
         self.tally.last_progress = now;
         self.marks.open = Some(self.mark(now));
-        for subscriber in 0..self.plan.workload.subscribers {
-            self.subscribe(self.plan.workload.client_of_subscriber(subscriber), subscriber);
+        for (lane, tally) in self.plan.workload.lanes.iter().zip(&mut self.tally.lanes) {
+            tally.asked_at = lane.is_late.then_some(now);
         }
-    }
-
-    /// Subscribers of one message at present.
-    fn audience(&self) -> u32 {
-        match self.is_subscribed {
-            true => self.plan.workload.routing().copies(self.plan.workload.subscribers),
-            false => 0,
+        for number in self.crowd.numbers() {
+            self.subscribe(number, Subscribing::Late);
         }
     }
 
@@ -167,11 +257,11 @@ impl Bench {
             self.complete_since = Some(now);
             self.close_window(now);
         }
-        let patience_end = self.tally.last_progress.max(self.step_began) + self.plan.traffic.drain;
+        let last = self.tally.last_progress.max(self.phase_began);
         match self.complete_since {
             Some(since) => now >= since + SETTLE,
-            None if now >= patience_end => {
-                self.close_window(self.tally.last_progress.max(self.step_began));
+            None if now >= last + self.plan.scenario.drain.0 => {
+                self.close_window(last);
                 true
             }
             None => false,
@@ -186,40 +276,48 @@ impl Bench {
     }
 
     fn is_complete(&self) -> bool {
-        let Some(flow) = &self.flow else { return true };
-        let tally = &self.tally;
-        let acknowledged = match self.plan.traffic.publish_qos {
-            Qos::AtMostOnce => flow.sent(),
-            _ => tally.acknowledged + tally.rejected,
+        let is_heard = !self.awaits_subscribing() || self.tally.pongs == self.tally.pings;
+        is_heard && (0..self.pacers.len()).all(|at| self.is_lane_complete(at))
+    }
+
+    fn is_lane_complete(&self, at: usize) -> bool {
+        let (lane, pacer, tally) = (&self.plan.workload.lanes[at], &self.pacers[at], &self.tally.lanes[at]);
+        let sent = pacer.sent();
+        let acknowledged = match lane.publish_qos {
+            Qos::AtMostOnce => sent,
+            _ => tally.acknowledged + tally.rejected + tally.abandoned,
         };
-        let awaited = (flow.sent() - tally.rejected.min(flow.sent())) * u64::from(self.audience());
-        flow.sent() == flow.due()
-            && acknowledged == flow.sent()
-            && tally.ledger.counts().delivered >= awaited
-            && (self.is_subscribed || tally.pongs == tally.pings)
+        let copies = if lane.is_late && !self.is_subscribed { 0 } else { lane.copies() };
+        let awaited = sent.saturating_sub(tally.rejected + tally.abandoned) * u64::from(copies);
+        sent == pacer.due() && acknowledged == sent && tally.ledger.counts().delivered >= awaited
     }
 
     /// Removes the retained messages. The subscribers leave, so that they do not receive the removal.
     fn begin_clearing(&mut self, now: Nanos) {
+        self.rest(now);
         for number in self.crowd.numbers() {
-            if let Role::Subscriber(_) = self.plan.workload.role(number) {
+            if self.plan.workload.lanes.iter().any(|lane| lane.retain && lane.subscribers.contains(&number)) {
                 self.leave(number);
             }
         }
-        self.load = self.flow.take();
-        let extent = Extent::Messages(self.load.as_ref().map_or(0, Flow::sent));
-        let publishers = self.plan.workload.publishers;
-        self.flow = Some(Flow::new(Pace::Unpaced, extent, Ending::Sending, publishers, now));
+        self.load = std::mem::take(&mut self.pacers);
+        let unpaced = crate::scenario::Pace::Unpaced {};
+        for (lane, load) in self.plan.workload.lanes.iter().zip(&self.load) {
+            let messages = if lane.retain { load.sent() } else { 0 };
+            let mut pacer = Pacer::new(&unpaced, Some(messages), Ending::Sending, lane.publisher_count(), 0);
+            pacer.run(now, Nanos::MAX, 1.0);
+            self.pacers.push(pacer);
+        }
         self.desk.writing = Writing::Clearing;
-        self.desk.silent_from = Nanos::MAX;
+        self.silent_from = Nanos::MAX;
         self.complete_since = None;
     }
 
     fn is_cleared(&mut self, now: Nanos) -> bool {
-        if now >= self.step_began + self.plan.traffic.drain {
+        if now >= self.phase_began + self.plan.scenario.drain.0 {
             return true;
         }
-        if self.complete_since.is_none() && self.flow.as_ref().is_none_or(|flow| flow.is_over(now)) {
+        if self.complete_since.is_none() && self.pacers.iter().all(Pacer::is_spent) {
             self.complete_since = Some(now);
             self.ping_with_publishers();
         }

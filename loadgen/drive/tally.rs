@@ -1,6 +1,6 @@
 //! Everything that is counted while a run goes on.
 //!
-//! Owns the ledger, the histograms and the faults. Must never know a socket, nor judge: that is `report`.
+//! Owns the ledgers, the histograms and the faults. Must never know a socket, nor judge: that is `report`.
 
 use std::collections::BTreeMap;
 
@@ -8,26 +8,72 @@ use ringmq_protocol::Reason;
 
 use crate::clock::Nanos;
 use crate::fault::Fault;
-use crate::ledger::Ledger;
+use crate::latency::Latency;
+use crate::ledger::{Counts, Ledger};
 use crate::series::Recorders;
 use crate::stamp::Stamp;
+use crate::workload::{Lane, Workload};
 
 /// Different fault texts that are kept; all faults are counted.
 const FAULT_TEXTS_MAX: usize = 20;
 
+/// What was counted on one lane.
+#[derive(Debug)]
+pub(crate) struct LaneTally {
+    pub(crate) ledger: Ledger,
+    /// Retained messages: when they were asked for, which is what latency counts from.
+    pub(crate) asked_at: Option<Nanos>,
+    pub(crate) acknowledged: u64,
+    pub(crate) rejected: u64,
+    /// Publishes under way that went with their session: nobody knows whether they have arrived.
+    pub(crate) abandoned: u64,
+    /// Publishes that were sent again, with DUP.
+    pub(crate) resent: u64,
+}
+
+impl LaneTally {
+    fn new(lane: &Lane) -> LaneTally {
+        LaneTally {
+            ledger: Ledger::new(lane.routing, lane.publisher_count(), lane.subscriber_count()),
+            asked_at: None,
+            acknowledged: 0,
+            rejected: 0,
+            abandoned: 0,
+            resent: 0,
+        }
+    }
+}
+
+/// What became of connections that had been ready.
+#[derive(Debug)]
+pub(crate) struct Recovery {
+    /// Connections that ended by themselves.
+    pub(crate) lost: u64,
+    /// Connections that were cut on purpose.
+    pub(crate) cut: u64,
+    /// Attempts to make one of these again that failed.
+    pub(crate) failed_attempts: u64,
+    /// Those of both that were made again.
+    pub(crate) recovered: u64,
+    /// Sessions that should have gone on and that the broker did not know any more.
+    pub(crate) sessions_lost: u64,
+    /// From the end of a connection until its client was ready again.
+    pub(crate) time: Latency,
+}
+
 /// What was counted.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    pub(crate) ledger: Ledger,
+    /// By lane of the workload.
+    pub(crate) lanes: Vec<LaneTally>,
+    /// Messages that belong to no lane of this run.
+    pub(crate) foreign: u64,
+    pub(crate) recovery: Recovery,
     run_tag: u8,
     /// Messages that were meant to leave before this, in the resolution of a stamp, are counted but not measured.
     pub(crate) measure_from: Nanos,
-    /// Retained messages: when they were asked for, which is what latency counts from.
-    pub(crate) asked_at: Option<Nanos>,
     /// What was measured since the end of the last interval.
     pub(crate) recorders: Recorders,
-    pub(crate) acknowledged: u64,
-    pub(crate) rejected: u64,
     /// Messages at QoS 2 that came again before their release.
     pub(crate) repeated: u64,
     pub(crate) pings: u64,
@@ -40,15 +86,21 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn new(ledger: Ledger, run_tag: u8) -> Tally {
+    pub(crate) fn new(workload: &Workload) -> Tally {
         Tally {
-            ledger,
-            run_tag,
-            measure_from: 0,
-            asked_at: None,
+            lanes: workload.lanes.iter().map(LaneTally::new).collect(),
+            foreign: 0,
+            recovery: Recovery {
+                lost: 0,
+                cut: 0,
+                failed_attempts: 0,
+                recovered: 0,
+                sessions_lost: 0,
+                time: Latency::new(),
+            },
+            run_tag: workload.run as u8,
+            measure_from: Nanos::MAX,
             recorders: Recorders::new(),
-            acknowledged: 0,
-            rejected: 0,
             repeated: 0,
             pings: 0,
             pongs: 0,
@@ -59,17 +111,44 @@ impl Tally {
         }
     }
 
-    /// Notes a message at a subscriber. Returns its publisher if it came for the first time.
-    pub(crate) fn note_message(&mut self, subscriber: u32, payload: &[u8], now: Nanos) -> Option<u32> {
-        let Some(stamp) = Stamp::read(payload).filter(|stamp| stamp.run_tag == self.run_tag) else {
-            self.ledger.record_stray();
+    /// What the ledgers of all lanes have counted.
+    pub(crate) fn counts(&self) -> Counts {
+        let mut total = Counts { strays: self.foreign, ..Counts::default() };
+        for lane in &self.lanes {
+            total.add(&lane.ledger.counts());
+        }
+        total
+    }
+
+    /// A number of all lanes together.
+    pub(crate) fn sum(&self, of: fn(&LaneTally) -> u64) -> u64 {
+        self.lanes.iter().map(of).sum()
+    }
+
+    /// Notes a message at a client. Returns its lane and publisher if it came for the first time.
+    pub(crate) fn note_message(
+        &mut self,
+        workload: &Workload,
+        client: u32,
+        payload: &[u8],
+        now: Nanos,
+    ) -> Option<(usize, u32)> {
+        let stamp = Stamp::read(payload).filter(|stamp| stamp.run_tag == self.run_tag);
+        let Some((stamp, at)) = stamp.and_then(|stamp| Some((stamp, workload.lane_of(stamp.sender)?))) else {
+            self.foreign += 1;
             return None;
         };
-        if !self.ledger.record(stamp.sender, subscriber, stamp.sequence) {
+        let (lane, tally) = (&workload.lanes[at], &mut self.lanes[at]);
+        if !lane.subscribers.contains(&client) {
+            tally.ledger.record_stray();
+            return None;
+        }
+        let (publisher, subscriber) = (stamp.sender - lane.first_sender, client - lane.subscribers.start);
+        if !tally.ledger.record(publisher, subscriber, stamp.sequence) {
             return None;
         }
         self.last_progress = now;
-        match self.asked_at {
+        match tally.asked_at {
             Some(asked_at) => self.recorders.latency.record(now.saturating_sub(asked_at)),
             None if stamp.intended >= self.measure_from => {
                 let latency = now.saturating_sub(stamp.intended);
@@ -78,12 +157,12 @@ impl Tally {
             }
             None => {}
         }
-        Some(stamp.sender)
+        Some((at, publisher))
     }
 
     /// Notes that a publish is done.
-    pub(crate) fn note_acknowledged(&mut self, intended: Nanos, now: Nanos) {
-        self.acknowledged += 1;
+    pub(crate) fn note_acknowledged(&mut self, lane: usize, intended: Nanos, now: Nanos) {
+        self.lanes[lane].acknowledged += 1;
         self.last_progress = now;
         if intended >= self.measure_from {
             self.recorders.acknowledgement.record(now.saturating_sub(intended));
@@ -91,8 +170,8 @@ impl Tally {
     }
 
     /// Notes that the broker refused a publish.
-    pub(crate) fn note_rejected(&mut self, reason: Reason, now: Nanos) {
-        self.rejected += 1;
+    pub(crate) fn note_rejected(&mut self, lane: usize, reason: Reason, now: Nanos) {
+        self.lanes[lane].rejected += 1;
         self.last_progress = now;
         self.note_text(format!("a publish was refused: {} ({:#04x})", reason.name(), reason.as_byte()));
     }
@@ -103,9 +182,22 @@ impl Tally {
         self.recorders.connecting.record(now.saturating_sub(began));
     }
 
+    /// Notes that a client is back that had been away since then.
+    pub(crate) fn note_recovered(&mut self, since: Nanos, now: Nanos) {
+        self.recovery.recovered += 1;
+        self.recovery.time.record(now.saturating_sub(since));
+        self.last_progress = now;
+    }
+
     /// Notes that a connection failed or ended.
     pub(crate) fn note_fault(&mut self, fault: &Fault) {
         self.faults += 1;
+        self.note_text(fault.to_string());
+    }
+
+    /// Notes that a connection could not be made again yet.
+    pub(crate) fn note_failed_attempt(&mut self, fault: &Fault) {
+        self.recovery.failed_attempts += 1;
         self.note_text(fault.to_string());
     }
 
@@ -119,8 +211,17 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::Routing;
+    use crate::scenario::Scenario;
     use crate::stamp::STAMP_BYTES;
+
+    /// One publisher, which is client 0, and one subscriber.
+    fn workload() -> Workload {
+        let text = "name = 'test'\n\
+            clients = [{ name = 'p', count = 1 }, { name = 's', count = 1 }]\n\
+            flows = [{ name = 'f', from = 'p', to = 's', pace = { kind = 'unpaced' } }]\n\
+            stages = [{ stage = 'ramp' }]";
+        Workload::new(&Scenario::from_toml(text).unwrap(), 5).unwrap()
+    }
 
     fn payload(run_tag: u8, sequence: u32, intended: Nanos) -> [u8; STAMP_BYTES] {
         let mut payload = [0; STAMP_BYTES];
@@ -130,33 +231,36 @@ mod tests {
 
     #[test]
     fn messages_of_the_warm_up_are_counted_but_not_measured() {
-        let mut tally = Tally::new(Ledger::new(Routing::Everyone, 1, 1), 5);
+        let workload = workload();
+        let mut tally = Tally::new(&workload);
         tally.measure_from = 1000;
-        assert_eq!(tally.note_message(0, &payload(5, 0, 900), 2000), Some(0));
+        assert_eq!(tally.note_message(&workload, 1, &payload(5, 0, 900), 2000), Some((0, 0)));
         assert_eq!(tally.recorders.latency.summary().count, 0);
-        assert_eq!(tally.note_message(0, &payload(5, 1, 1000), 2000), Some(0));
+        assert_eq!(tally.note_message(&workload, 1, &payload(5, 1, 1000), 2000), Some((0, 0)));
         assert_eq!(tally.recorders.latency.summary().max_us, 1.0);
         assert_eq!(tally.recorders.service.summary().max_us, 0.7);
-        assert_eq!(tally.ledger.counts().delivered, 2);
+        assert_eq!(tally.counts().delivered, 2);
         assert_eq!(tally.last_progress, 2000);
     }
 
     #[test]
     fn strays_and_duplicates_are_no_progress() {
-        let mut tally = Tally::new(Ledger::new(Routing::Everyone, 1, 1), 5);
-        assert_eq!(tally.note_message(0, &payload(6, 0, 1), 10), None);
-        assert_eq!(tally.note_message(0, b"short", 10), None);
+        let workload = workload();
+        let mut tally = Tally::new(&workload);
+        assert_eq!(tally.note_message(&workload, 1, &payload(6, 0, 1), 10), None);
+        assert_eq!(tally.note_message(&workload, 1, b"short", 10), None);
+        assert_eq!(tally.note_message(&workload, 0, &payload(5, 0, 1), 10), None, "it came to its publisher");
         assert_eq!(tally.last_progress, 0);
-        tally.note_message(0, &payload(5, 0, 1), 20);
-        assert_eq!(tally.note_message(0, &payload(5, 0, 1), 30), None);
+        tally.note_message(&workload, 1, &payload(5, 0, 1), 20);
+        assert_eq!(tally.note_message(&workload, 1, &payload(5, 0, 1), 30), None);
         assert_eq!(tally.last_progress, 20);
-        let counts = tally.ledger.counts();
-        assert_eq!((counts.strays, counts.duplicated, counts.delivered), (2, 1, 1));
+        let counts = tally.counts();
+        assert_eq!((counts.strays, counts.duplicated, counts.delivered), (3, 1, 1));
     }
 
     #[test]
     fn faults_are_counted_by_their_text() {
-        let mut tally = Tally::new(Ledger::new(Routing::Everyone, 0, 0), 0);
+        let mut tally = Tally::new(&workload());
         for _ in 0..3 {
             tally.note_fault(&Fault::TimedOut);
         }

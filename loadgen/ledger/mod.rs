@@ -19,6 +19,8 @@ pub(crate) enum Routing {
     Pairs,
     /// The subscribers share: each message is for one of them, and each of them receives its part in order.
     Group,
+    /// Message k of all publishers in turn is for subscriber k modulo their number, in order by publisher.
+    Addressed,
 }
 
 impl Routing {
@@ -26,22 +28,14 @@ impl Routing {
     pub(crate) fn copies(self, subscribers: u32) -> u32 {
         match self {
             Routing::Everyone | Routing::EveryoneUnordered => subscribers,
-            Routing::Pairs | Routing::Group => subscribers.min(1),
+            Routing::Pairs | Routing::Group | Routing::Addressed => subscribers.min(1),
         }
     }
 
     fn streams(self, publishers: u32, subscribers: u32) -> u64 {
         match self {
             Routing::Everyone | Routing::EveryoneUnordered => u64::from(publishers) * u64::from(subscribers),
-            Routing::Pairs | Routing::Group => publishers.into(),
-        }
-    }
-
-    /// Entries that a ledger needs: what bounds its memory.
-    pub(crate) fn entries(self, publishers: u32, subscribers: u32) -> u64 {
-        match self {
-            Routing::Group => u64::from(publishers) * (u64::from(subscribers) + 1),
-            other => other.streams(publishers, subscribers),
+            Routing::Pairs | Routing::Group | Routing::Addressed => publishers.into(),
         }
     }
 }
@@ -59,6 +53,16 @@ pub(crate) struct Counts {
     pub(crate) strays: u64,
 }
 
+impl Counts {
+    /// Adds what was counted elsewhere.
+    pub(crate) fn add(&mut self, other: &Counts) {
+        self.delivered += other.delivered;
+        self.duplicated += other.duplicated;
+        self.out_of_order += other.out_of_order;
+        self.strays += other.strays;
+    }
+}
+
 /// The streams of one run.
 #[derive(Debug)]
 pub(crate) struct Ledger {
@@ -66,7 +70,7 @@ pub(crate) struct Ledger {
     publishers: u32,
     subscribers: u32,
     streams: Vec<Stream>,
-    /// With a group: one more than the highest number of a publisher that a subscriber has seen.
+    /// Where each message is for one of several: one more than the highest number of a publisher that a subscriber has seen.
     ends: Vec<u32>,
     counts: Counts,
 }
@@ -74,7 +78,8 @@ pub(crate) struct Ledger {
 impl Ledger {
     pub(crate) fn new(routing: Routing, publishers: u32, subscribers: u32) -> Ledger {
         let streams = routing.streams(publishers, subscribers) as usize;
-        let ends = if routing == Routing::Group { publishers as usize * subscribers as usize } else { 0 };
+        let is_split = matches!(routing, Routing::Group | Routing::Addressed);
+        let ends = if is_split { publishers as usize * subscribers as usize } else { 0 };
         Ledger {
             routing,
             publishers,
@@ -96,8 +101,8 @@ impl Ledger {
 
     /// Notes that message `number` of a publisher reached a subscriber. True if it is the first time.
     pub(crate) fn record(&mut self, publisher: u32, subscriber: u32, number: u32) -> bool {
-        let misled = self.routing == Routing::Pairs && publisher != subscriber;
-        if publisher >= self.publishers || number == u32::MAX || misled {
+        if publisher >= self.publishers || number == u32::MAX || self.is_misled(publisher, subscriber, number)
+        {
             self.counts.strays += 1;
             return false;
         }
@@ -107,10 +112,21 @@ impl Ledger {
                 self.streams[stream].record(number)
             }
             Routing::Pairs => self.streams[publisher as usize].record(number),
-            Routing::Group => self.record_of_group(publisher, subscriber, number),
+            Routing::Group | Routing::Addressed => self.record_of_group(publisher, subscriber, number),
         };
         self.count(arrival);
         arrival != Arrival::Duplicate
+    }
+
+    fn is_misled(&self, publisher: u32, subscriber: u32, number: u32) -> bool {
+        match self.routing {
+            Routing::Pairs => publisher != subscriber,
+            Routing::Addressed => {
+                let message = u64::from(number) * u64::from(self.publishers) + u64::from(publisher);
+                message % u64::from(self.subscribers) != u64::from(subscriber)
+            }
+            Routing::Everyone | Routing::EveryoneUnordered | Routing::Group => false,
+        }
     }
 
     fn count(&mut self, arrival: Arrival) {
@@ -168,6 +184,13 @@ mod tests {
         let wrong = [(0, 0, 0), (0, 1, 0), (0, 0, 2), (0, 0, 1)];
         let expected = Counts { delivered: 3, duplicated: 1, out_of_order: 1, strays: 0 };
         assert_eq!(counts(Routing::Group, &wrong), expected);
+    }
+
+    #[test]
+    fn an_addressed_message_is_for_one_subscriber() {
+        let arrivals = [(0, 0, 0), (1, 1, 0), (0, 0, 1), (0, 1, 2), (0, 0, 2), (0, 0, 2)];
+        let expected = Counts { delivered: 4, duplicated: 1, strays: 1, ..Counts::default() };
+        assert_eq!(counts(Routing::Addressed, &arrivals), expected);
     }
 
     #[test]

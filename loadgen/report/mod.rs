@@ -22,14 +22,15 @@ use crate::clock::{Nanos, seconds};
 use crate::drive::{Mark, Outcome, Tally};
 use crate::host::{HostFacts, ProcessFacts};
 use crate::latency::Summary;
-use crate::plan::{Plan, PlanSummary};
+use crate::plan::{Plan, TargetSummary};
+use crate::scenario::Scenario;
 use crate::series::{Distribution, Row};
 
 use costs::{BrokerCosts, GeneratorCosts};
 use verdict::Verdict;
 
 /// Number of the JSON form.
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = 3;
 
 /// What is known before a run begins.
 #[derive(Clone, Debug)]
@@ -62,7 +63,10 @@ pub(crate) struct Report {
     engine: String,
     started_unix_s: u64,
     host: HostFacts,
-    plan: PlanSummary,
+    scenario: Scenario,
+    /// Tells whether two reports are of the same scenario.
+    scenario_digest: String,
+    target: TargetSummary,
     verdict: Verdict,
     connections: Connections,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,6 +93,42 @@ struct Connections {
     time: Distribution,
     pings: u64,
     pongs: u64,
+    /// Connections that had been ready and ended by themselves.
+    lost: u64,
+    /// Connections that were cut on purpose.
+    cut: u64,
+    /// Those of both that were made again, and those that were still missing at the end.
+    recovered: u64,
+    missing: u32,
+    /// Attempts to make a connection again that failed.
+    failed_attempts: u64,
+    /// Persistent sessions that the broker did not know any more.
+    sessions_lost: u64,
+    /// From the end of a connection until its client was ready again.
+    recovery: Distribution,
+}
+
+/// What became of the messages of one flow.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+struct FlowCounts {
+    name: String,
+    publish_qos: u8,
+    /// The quality at which messages reach subscribers.
+    delivered_qos: u8,
+    due: u64,
+    sent: u64,
+    expected: u64,
+    delivered: u64,
+    lost: u64,
+    duplicated: u64,
+    out_of_order: u64,
+    strays: u64,
+    acknowledged: u64,
+    rejected: u64,
+    /// Publishes that were under way when their session ended: nobody knows whether they have arrived.
+    abandoned: u64,
+    /// Publishes that were sent again with DUP.
+    resent: u64,
 }
 
 /// What became of the messages.
@@ -106,6 +146,8 @@ struct Flowed {
     strays: u64,
     acknowledged: u64,
     rejected: u64,
+    abandoned: u64,
+    resent: u64,
     /// Messages at QoS 2 that came again before their release, which is allowed.
     repeated: u64,
     /// Length of the measured part, after the warm-up.
@@ -120,6 +162,8 @@ struct Flowed {
     acknowledgement: Distribution,
     /// How late the generator itself looked at what was due.
     lag: Summary,
+    /// The counts by flow.
+    flows: Vec<FlowCounts>,
 }
 
 impl Report {
@@ -138,7 +182,9 @@ impl Report {
             },
             started_unix_s: *started_unix_s,
             host: host.clone(),
-            plan: plan.summary(),
+            scenario: plan.scenario.clone(),
+            scenario_digest: plan.scenario.digest(),
+            target: plan.target(),
             verdict: Verdict::new(plan, outcome, traffic.as_ref(), &generator),
             broker: BrokerCosts::new(outcome, broker.clone()),
             connections,
@@ -193,7 +239,7 @@ impl Report {
 
 impl Connections {
     fn new(plan: &Plan, outcome: &Outcome) -> Connections {
-        let Tally { connected, faults, fault_texts, pings, pongs, .. } = &outcome.tally;
+        let Tally { connected, faults, fault_texts, pings, pongs, recovery, .. } = &outcome.tally;
         let span = span(&outcome.marks.start, &outcome.marks.connected);
         Connections {
             asked: plan.workload.clients(),
@@ -205,27 +251,29 @@ impl Connections {
             time: Distribution::new(&outcome.recording.totals.connecting),
             pings: *pings,
             pongs: *pongs,
+            lost: recovery.lost,
+            cut: recovery.cut,
+            recovered: recovery.recovered,
+            missing: outcome.missing,
+            failed_attempts: recovery.failed_attempts,
+            sessions_lost: recovery.sessions_lost,
+            recovery: Distribution::new(&recovery.time),
         }
     }
 }
 
-impl Flowed {
-    fn new(plan: &Plan, outcome: &Outcome) -> Flowed {
-        let Outcome { tally, marks, broken, sent, due, lag, .. } = outcome;
-        let totals = &outcome.recording.totals;
-        let counts = tally.ledger.counts();
-        let copies = plan.workload.routing().copies(plan.workload.subscribers);
-        let accepted = sent.saturating_sub(tally.rejected);
-        let expected = if broken.is_none() { accepted * u64::from(copies) } else { 0 };
-        let window = span(&marks.open, &marks.close);
-        let (open, close) = (marks.open.as_ref(), marks.close.as_ref());
-        let grown = |of: fn(&Mark) -> u64| match (open, close) {
-            (Some(open), Some(close)) => of(close) - of(open),
-            _ => 0,
-        };
-        Flowed {
-            due: *due,
-            sent: *sent,
+impl FlowCounts {
+    fn new(plan: &Plan, outcome: &Outcome, at: usize) -> FlowCounts {
+        let (lane, tally) = (&plan.workload.lanes[at], &outcome.tally.lanes[at]);
+        let (counts, sent) = (tally.ledger.counts(), outcome.sent[at]);
+        let accepted = sent.saturating_sub(tally.rejected + tally.abandoned);
+        let expected = if outcome.broken.is_none() { accepted * u64::from(lane.copies()) } else { 0 };
+        FlowCounts {
+            name: lane.name.clone(),
+            publish_qos: lane.publish_qos.bits(),
+            delivered_qos: lane.delivered_qos().bits(),
+            due: outcome.due[at],
+            sent,
             expected,
             delivered: counts.delivered,
             lost: expected.saturating_sub(counts.delivered),
@@ -234,6 +282,38 @@ impl Flowed {
             strays: counts.strays,
             acknowledged: tally.acknowledged,
             rejected: tally.rejected,
+            abandoned: tally.abandoned,
+            resent: tally.resent,
+        }
+    }
+}
+
+impl Flowed {
+    fn new(plan: &Plan, outcome: &Outcome) -> Flowed {
+        let Outcome { tally, marks, lag, recording, .. } = outcome;
+        let totals = &recording.totals;
+        let flows: Vec<_> =
+            (0..plan.workload.lanes.len()).map(|at| FlowCounts::new(plan, outcome, at)).collect();
+        let sum = |of: fn(&FlowCounts) -> u64| flows.iter().map(of).sum::<u64>();
+        let window = span(&marks.open, &marks.close);
+        let (open, close) = (marks.open.as_ref(), marks.close.as_ref());
+        let grown = |of: fn(&Mark) -> u64| match (open, close) {
+            (Some(open), Some(close)) => of(close) - of(open),
+            _ => 0,
+        };
+        Flowed {
+            due: sum(|flow| flow.due),
+            sent: sum(|flow| flow.sent),
+            expected: sum(|flow| flow.expected),
+            delivered: sum(|flow| flow.delivered),
+            lost: sum(|flow| flow.lost),
+            duplicated: sum(|flow| flow.duplicated),
+            out_of_order: sum(|flow| flow.out_of_order),
+            strays: sum(|flow| flow.strays) + tally.foreign,
+            acknowledged: sum(|flow| flow.acknowledged),
+            rejected: sum(|flow| flow.rejected),
+            abandoned: sum(|flow| flow.abandoned),
+            resent: sum(|flow| flow.resent),
             repeated: tally.repeated,
             measured_s: seconds(window),
             sent_per_s: per_second(grown(|mark| mark.sent), window),
@@ -242,6 +322,7 @@ impl Flowed {
             service: Distribution::new(&totals.service),
             acknowledgement: Distribution::new(&totals.acknowledgement),
             lag: *lag,
+            flows,
         }
     }
 }

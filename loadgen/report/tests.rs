@@ -7,7 +7,6 @@ use clap::Parser;
 use crate::cli::{Command, CommandLine};
 use crate::clock::SECOND;
 use crate::drive::{Broken, Marks};
-use crate::ledger::Ledger;
 use crate::process::Usage;
 use crate::series::{GeneratorUse, Recording};
 use crate::stamp::{STAMP_BYTES, Stamp};
@@ -17,7 +16,7 @@ use super::*;
 fn plan(arguments: &str) -> Plan {
     let words = ["ringmq-bench"].into_iter().chain(arguments.split_whitespace());
     let Command::Load(workload) = CommandLine::try_parse_from(words).unwrap().command else { unreachable!() };
-    Plan::new(*workload).unwrap()
+    Plan::new(crate::scenario::from_workload(&workload).unwrap(), workload.target()).unwrap()
 }
 
 fn usage(cpu_s: f64, rss_bytes: u64) -> Usage {
@@ -44,12 +43,14 @@ fn row(second: u64, busy: f64) -> Row {
 
 /// A run of one publisher and one subscriber, 10 s at 100 messages per second, in which these messages arrived.
 fn outcome(arrivals: impl IntoIterator<Item = u32>) -> Outcome {
-    let plan = plan("fan-in");
-    let mut tally = Tally::new(Ledger::new(plan.workload.routing(), 1, 1), 9);
+    let mut plan = plan("fan-in -p 1 -s 1");
+    plan.workload.run = 9;
+    let mut tally = Tally::new(&plan.workload);
+    tally.measure_from = 0;
     for sequence in arrivals {
         let mut payload = [0; STAMP_BYTES];
         Stamp { run_tag: 9, sender: 0, sequence, intended: 0, lateness: 0 }.write(&mut payload);
-        tally.note_message(0, &payload, 5000);
+        tally.note_message(&plan.workload, 1, &payload, 5000);
     }
     let totals = tally.recorders.clone();
     let rows = (0..13).map(|second| row(second, 0.2)).collect();
@@ -67,8 +68,9 @@ fn outcome(arrivals: impl IntoIterator<Item = u32>) -> Outcome {
         },
         broken: None,
         longest_pause: 0,
-        sent: 1000,
-        due: 1000,
+        sent: vec![1000],
+        due: vec![1000],
+        missing: 0,
         lag: Summary::default(),
         lag_share: 0.0,
     }
@@ -127,7 +129,7 @@ fn a_generator_in_trouble_makes_the_run_invalid() {
     assert_eq!(report("", &late).exit_code(), 3);
     let paused = Outcome { longest_pause: SECOND, ..outcome(0..1000) };
     assert_eq!(report("", &paused).verdict.invalid, ["the generator stood still for 1.00 s"]);
-    let blocked = Outcome { due: 1001, ..outcome(0..1000) };
+    let blocked = Outcome { due: vec![1001], ..outcome(0..1000) };
     assert_eq!(report("", &blocked).exit_code(), 3);
     let mut busy = outcome(0..1000);
     busy.recording.rows = (0..13).map(|second| row(second, if second == 0 { 0.1 } else { 0.97 })).collect();
@@ -162,8 +164,8 @@ fn a_broken_connection_fails_the_run() {
 fn json_and_text_tell_the_same() {
     let report = report("--payload 16", &outcome(0..1000));
     let json: BTreeMap<String, serde_json::Value> = serde_json::from_str(&report.to_json()).unwrap();
-    assert_eq!(json["schema"], 2);
-    assert_eq!(json["plan"]["traffic"]["payload_bytes"], 16);
+    assert_eq!(json["schema"], 3);
+    assert_eq!(json["scenario"]["flows"][0]["payload"], 16);
     assert_eq!(json["traffic"]["delivered"], 1000);
     assert_eq!(json["verdict"]["is_valid"], true);
     let text = report.to_text();

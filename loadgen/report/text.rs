@@ -24,21 +24,17 @@ pub(super) fn write_report(report: &Report, out: &mut String) -> fmt::Result {
 }
 
 fn write_head(report: &Report, out: &mut String) -> fmt::Result {
-    let plan = &report.plan;
-    let scheme = if plan.tls { "tls" } else { "tcp" };
-    write!(out, "{} to {scheme}://{}, MQTT level {}", plan.workload, plan.broker, plan.mqtt)?;
-    let Some(traffic) = &plan.traffic else {
-        return writeln!(out, ", {} connections, {}", plan.connections, report.engine);
-    };
-    write!(out, ", {} publishers, {} subscribers", plan.publishers, plan.subscribers)?;
-    write!(out, ", QoS {}/{}", traffic.publish_qos, traffic.subscribe_qos)?;
-    write!(out, ", {} B", traffic.payload_bytes)?;
-    match (traffic.rate_per_s, traffic.window) {
-        (Some(rate), _) => write!(out, ", open loop at {rate}/s")?,
-        (None, Some(window)) => write!(out, ", closed loop with window {window}")?,
-        (None, None) => {}
+    let Report { scenario, target, .. } = report;
+    let scheme = if target.tls { "tls" } else { "tcp" };
+    write!(out, "{} to {scheme}://{}", scenario.name, target.broker)?;
+    writeln!(out, ", {}, seed {}, {}", scenario.clients_in_words(), scenario.seed, report.engine)?;
+    if scenario.scale != 1.0 {
+        writeln!(out, "scale         {} of the original scenario", scenario.scale)?;
     }
-    writeln!(out, ", {}", report.engine)
+    for flow in &scenario.flows {
+        writeln!(out, "{:<13} {}", flow.name, flow.in_words())?;
+    }
+    Ok(())
 }
 
 fn write_connections(connections: &Connections, out: &mut String) -> fmt::Result {
@@ -50,7 +46,15 @@ fn write_connections(connections: &Connections, out: &mut String) -> fmt::Result
     for (text, count) in &connections.fault_texts {
         writeln!(out, "              {count} x {text}")?;
     }
-    write_distribution("connecting", &time.summary, out)
+    write_distribution("connecting", &time.summary, out)?;
+    if connections.lost + connections.cut > 0 {
+        let Connections { lost, cut, recovered, missing, sessions_lost, .. } = connections;
+        writeln!(
+            out,
+            "recovery      {lost} lost, {cut} cut, {recovered} back, {missing} missing, {sessions_lost} sessions forgotten"
+        )?;
+    }
+    write_distribution("recovery", &connections.recovery.summary, out)
 }
 
 fn write_traffic(traffic: &Flowed, out: &mut String) -> fmt::Result {

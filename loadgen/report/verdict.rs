@@ -2,7 +2,6 @@
 //!
 //! Owns the rules and their words. Must never change a figure.
 
-use ringmq_protocol::Qos;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{MILLISECOND, Nanos, seconds};
@@ -49,11 +48,15 @@ impl Verdict {
         let (mut failures, mut notes) = (Vec::new(), Vec::new());
         let mut invalid = judge_generator(outcome, generator);
         if let Some(traffic) = traffic {
-            judge_traffic(plan, traffic, &mut failures, &mut notes);
+            judge_traffic(traffic, &mut failures, &mut notes);
             invalid.extend(judge_schedule(plan, outcome, traffic));
         }
-        if outcome.tally.faults > 0 && !matches!(outcome.broken, Some(Broken::Connection(_))) {
-            failures.push(format!("{} connections failed or ended", outcome.tally.faults));
+        judge_connections(outcome, &mut failures, &mut notes);
+        if outcome.tally.faults > outcome.tally.recovery.lost
+            && !matches!(outcome.broken, Some(Broken::Connection(_)))
+        {
+            let failed = outcome.tally.faults - outcome.tally.recovery.lost;
+            failures.push(format!("{failed} connections failed"));
         }
         notes.extend(note_neighbours(generator));
         match &outcome.broken {
@@ -70,6 +73,23 @@ impl Verdict {
             (true, false) => 3,
             (true, true) => 0,
         }
+    }
+}
+
+/// Whether connections lasted, or were made again.
+fn judge_connections(outcome: &Outcome, failures: &mut Vec<String>, notes: &mut Vec<String>) {
+    let recovery = &outcome.tally.recovery;
+    if recovery.lost > 0 {
+        failures.push(format!("{} connections ended that were meant to go on", recovery.lost));
+    }
+    if outcome.missing > 0 {
+        failures.push(format!("{} clients could not connect again", outcome.missing));
+    }
+    if recovery.sessions_lost > 0 {
+        failures.push(format!("the broker had forgotten {} persistent sessions", recovery.sessions_lost));
+    }
+    if recovery.cut > 0 {
+        notes.push(format!("{} connections were cut on purpose", recovery.cut));
     }
 }
 
@@ -128,16 +148,24 @@ fn judge_schedule(plan: &Plan, outcome: &Outcome, traffic: &Flowed) -> Vec<Strin
 }
 
 /// Whether the broker did with the messages what MQTT promises.
-fn judge_traffic(plan: &Plan, traffic: &Flowed, failures: &mut Vec<String>, notes: &mut Vec<String>) {
-    let qos = plan.traffic.delivered_qos();
-    let bits = qos.bits();
-    if traffic.lost > 0 {
-        let list = if qos == Qos::AtMostOnce { &mut *notes } else { &mut *failures };
-        list.push(format!("{} messages lost at QoS {bits}", traffic.lost));
+fn judge_traffic(traffic: &Flowed, failures: &mut Vec<String>, notes: &mut Vec<String>) {
+    for flow in &traffic.flows {
+        let bits = flow.delivered_qos;
+        let of = if traffic.flows.len() > 1 { format!(" ({})", flow.name) } else { String::new() };
+        if flow.lost > 0 {
+            let list = if bits == 0 { &mut *notes } else { &mut *failures };
+            list.push(format!("{} messages lost at QoS {bits}{of}", flow.lost));
+        }
+        if flow.duplicated > 0 {
+            let list = if bits == 1 { &mut *notes } else { &mut *failures };
+            list.push(format!("{} messages duplicated at QoS {bits}{of}", flow.duplicated));
+        }
     }
-    if traffic.duplicated > 0 {
-        let list = if qos == Qos::AtLeastOnce { &mut *notes } else { &mut *failures };
-        list.push(format!("{} messages duplicated at QoS {bits}", traffic.duplicated));
+    if traffic.abandoned > 0 {
+        notes.push(format!(
+            "{} publishes were under way when their sessions ended: nobody knows whether they have arrived",
+            traffic.abandoned
+        ));
     }
     for (count, what) in [
         (traffic.out_of_order, "messages out of order"),

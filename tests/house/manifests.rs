@@ -64,6 +64,7 @@ const FLOORS: &[Floor] = &[
             "serde_json",
             "sha2",
             "signal-hook",
+            "toml",
         ],
         tests_use: &[],
     },

@@ -42,7 +42,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("serde_json", &["loadgen/"]),
     ("sha2", &["loadgen/"]),
     ("signal_hook", &["src/server/runtime/signals.rs", "src/server/runtime/launch.rs", "loadgen/"]),
-    ("toml", &["src/server/config/"]),
+    ("toml", &["src/server/config/", "loadgen/scenario/"]),
     ("tracing", &["src/server/runtime/", "src/server/net/receive.rs"]),
     ("tracing_subscriber", &["src/server/runtime/log.rs"]),
     ("x509_parser", &["src/server/net/material/", "src/server/net/tls.rs"]),

@@ -8,6 +8,7 @@ use ringmq_ring::{Engine, Network, Options};
 use crate::cli::{Command, CommandLine, WorkloadArgs};
 use crate::clock::SECOND;
 use crate::ledger::Counts;
+use crate::scenario::from_workload;
 
 use super::*;
 use fake::Mischief;
@@ -20,7 +21,7 @@ const CONNECTIONS: u32 = 4;
 fn workload(line: &str) -> WorkloadArgs {
     match CommandLine::try_parse_from(line.split_whitespace()).unwrap().command {
         Command::Load(workload) => *workload,
-        Command::Judge(_) => unreachable!("{line}"),
+        _ => unreachable!("{line}"),
     }
 }
 
@@ -28,14 +29,18 @@ fn series() -> Series {
     Series::start(SECOND / 10, &[], Vec::new()).unwrap()
 }
 
+fn bench(line: &str) -> Bench {
+    let args = workload(line);
+    let plan = Plan::new(from_workload(&args).unwrap(), args.target()).unwrap();
+    Bench::new(plan, series(), Arc::default()).unwrap()
+}
+
 fn run(arguments: &str, mischief: Mischief) -> Outcome {
     let broker = fake::start(CONNECTIONS, mischief);
     let line = format!(
         "ringmq-bench fan-in -p 2 -s 2 {arguments} --mqtt 3.1.1 --quiet --drain 300ms --broker {broker}"
     );
-    let args = workload(&line);
-    let plan = Plan::new(args).unwrap();
-    let mut bench = Bench::new(plan, series(), Arc::default());
+    let mut bench = bench(&line);
     let options = Options { engine: Engine::Epoll, ..Options::default() };
     ringmq_ring::run(&mut Network::open(&options).unwrap(), &mut bench).unwrap();
     bench.into_outcome().1
@@ -44,8 +49,8 @@ fn run(arguments: &str, mischief: Mischief) -> Outcome {
 fn counts(arguments: &str, mischief: Mischief) -> Counts {
     let outcome = run(arguments, mischief);
     assert_eq!(outcome.broken, None);
-    assert_eq!(outcome.sent, 400);
-    outcome.tally.ledger.counts()
+    assert_eq!(outcome.sent, [400]);
+    outcome.tally.counts()
 }
 
 const CLEAN: Counts = Counts { delivered: 800, duplicated: 0, out_of_order: 0, strays: 0 };
@@ -54,9 +59,9 @@ const CLEAN: Counts = Counts { delivered: 800, duplicated: 0, out_of_order: 0, s
 fn a_faithful_broker_is_found_faithful() {
     for arguments in ["-q 0 -m 400 --rate 20k", "-q 1 -m 400 --rate 20k", "-q 1 -m 400 --window 5"] {
         let outcome = run(arguments, Mischief::Nothing);
-        assert_eq!(outcome.tally.ledger.counts(), CLEAN, "{arguments}");
+        assert_eq!(outcome.tally.counts(), CLEAN, "{arguments}");
         assert_eq!(outcome.recording.totals.latency.summary().count, 800);
-        assert_eq!((outcome.sent, outcome.due), (400, 400));
+        assert_eq!((outcome.sent[0], outcome.due[0]), (400, 400));
         assert_eq!((outcome.tally.connected, outcome.tally.faults), (CONNECTIONS.into(), 0));
     }
 }
@@ -77,7 +82,7 @@ fn the_rows_of_the_series_add_up_to_the_run() {
 #[test]
 fn every_publish_at_qos_1_is_acknowledged() {
     let outcome = run("-q 1 -m 400 --inflight 3 --rate 20k", Mischief::Nothing);
-    assert_eq!(outcome.tally.acknowledged, 400);
+    assert_eq!(outcome.tally.lanes[0].acknowledged, 400);
     assert_eq!(outcome.recording.totals.acknowledgement.summary().count, 400);
 }
 
@@ -99,11 +104,10 @@ fn a_doubled_message_is_noticed_even_if_it_is_the_last() {
 fn swapped_messages_are_noticed() {
     let broker = fake::start(2, Mischief::Swap(100));
     let line = format!("ringmq-bench pairs --pairs 1 -q 1 -m 200 --mqtt 3.1.1 --quiet --broker {broker}");
-    let args = workload(&line);
-    let mut bench = Bench::new(Plan::new(args).unwrap(), series(), Arc::default());
+    let mut bench = bench(&line);
     ringmq_ring::run(&mut Network::open(&Options::default()).unwrap(), &mut bench).unwrap();
     let expected = Counts { delivered: 200, out_of_order: 1, ..Counts::default() };
-    assert_eq!(bench.into_outcome().1.tally.ledger.counts(), expected);
+    assert_eq!(bench.into_outcome().1.tally.counts(), expected);
 }
 
 #[test]
@@ -114,7 +118,7 @@ fn a_window_goes_on_after_a_loss_at_qos_0() {
 
 #[test]
 fn a_connection_that_ends_breaks_the_run_off() {
-    let outcome = run("-q 1 -m 400 --rate 20k", Mischief::HangUp(100));
+    let outcome = run("-q 1 -m 400 --rate 20k --on-loss stop", Mischief::HangUp(100));
     let Some(Broken::Connection(why)) = outcome.broken else { panic!("{:?}", outcome.broken) };
     assert!(why.contains("the broker"), "{why}");
     assert!(outcome.marks.close.is_some(), "what was measured so far is told");
@@ -137,8 +141,8 @@ fn connections_that_come_to_nothing_are_told_by_their_reason() {
 fn a_user_may_interrupt() {
     let broker = fake::start(CONNECTIONS, Mischief::Nothing);
     let line = format!("ringmq-bench fan-in -p 2 -s 2 -d 1h --quiet --mqtt 3.1.1 --broker {broker}");
-    let args = workload(&line);
-    let mut bench = Bench::new(Plan::new(args).unwrap(), series(), Arc::new(AtomicBool::new(true)));
+    let mut bench = bench(&line);
+    bench.interrupted.store(true, Ordering::Relaxed);
     ringmq_ring::run(&mut Network::open(&Options::default()).unwrap(), &mut bench).unwrap();
     assert_eq!(bench.into_outcome().1.broken, Some(Broken::Interrupted));
 }

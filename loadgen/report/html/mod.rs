@@ -26,7 +26,7 @@ pub(super) fn page(report: &Report) -> String {
 }
 
 fn write_page(report: &Report, out: &mut String) -> fmt::Result {
-    let title = format!("{} against {}", report.plan.workload, report.plan.broker);
+    let title = format!("{} against {}", report.scenario.name, report.target.broker);
     writeln!(out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">")?;
     writeln!(out, r#"<meta name="viewport" content="width=device-width, initial-scale=1">"#)?;
     writeln!(out, "<title>{}</title>\n<style>{}</style></head>", escape(&title), include_str!("page.css"))?;

@@ -15,24 +15,9 @@ type Entry = (String, String);
 
 /// The line below the title.
 pub(super) fn subtitle(report: &Report) -> String {
-    let plan = &report.plan;
-    let mut text = format!("MQTT level {}, {} connections", plan.mqtt, plan.connections);
-    if let Some(traffic) = &plan.traffic {
-        text += &format!(
-            ", {} publishers, {} subscribers, QoS {}/{}, {} B payload",
-            plan.publishers,
-            plan.subscribers,
-            traffic.publish_qos,
-            traffic.subscribe_qos,
-            traffic.payload_bytes
-        );
-        match (traffic.rate_per_s, traffic.window) {
-            (Some(rate), _) => text += &format!(", open loop at {rate}/s"),
-            (None, Some(window)) => text += &format!(", closed loop with window {window}"),
-            (None, None) => {}
-        }
-    }
-    text
+    let scenario = &report.scenario;
+    let flows = scenario.flows.iter().map(|flow| format!("; {}", flow.in_words()));
+    scenario.clients_in_words() + &flows.collect::<String>()
 }
 
 /// The last line of the page.
@@ -55,11 +40,11 @@ pub(super) fn write_tables(report: &Report, out: &mut String) -> fmt::Result {
     }
     write_table("Generator", &generator(report), out)?;
     write_table("Machine", &machine(report), out)?;
-    let plan = serde_json::to_string_pretty(&report.plan).unwrap_or_default();
+    let scenario = report.scenario.to_toml();
     writeln!(
         out,
         "<div class=\"table\"><h3>Asked for</h3><details><summary>all settings, defaults resolved</summary><pre>{}</pre></details></div>",
-        escape(&plan)
+        escape(&scenario)
     )
 }
 

@@ -1,0 +1,32 @@
+//! Commands about scenarios that are written down.
+//!
+//! Owns their names and help. Must never read a file.
+
+use clap::Args;
+
+use super::TargetArgs;
+
+/// A scenario and what is changed about it.
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    /// A file, or the name of a preset (`ringmq-bench presets` lists them).
+    pub(crate) scenario: String,
+    /// Run a fraction: so many times the clients, rates and messages.
+    #[arg(long)]
+    pub(crate) scale: Option<f64>,
+    /// Change a value: seed=7, flows.NAME.qos=2, clients.NAME.count=50, stages.2.span=10s. Repeatable.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Print the scenario with every default filled in, and do not run it.
+    #[arg(long)]
+    pub(crate) print: bool,
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+}
+
+/// Which preset to show.
+#[derive(Args, Debug)]
+pub(crate) struct PresetsArgs {
+    /// Print this one as a file to start from; without it, list all.
+    pub(crate) name: Option<String>,
+}

@@ -1,0 +1,141 @@
+//! A scenario that is not run as it was written: single values changed, or all of it scaled.
+//!
+//! Owns the paths to values and what a scale multiplies. Must never read a file.
+
+use toml::{Table, Value};
+
+use super::{Pace, Scenario, Stage};
+
+/// The scenario of a TOML text with single values changed, each as `path=value`.
+///
+/// # Errors
+/// What is wrong with the text, a path or a value.
+pub(crate) fn with_changes(text: &str, changes: &[String]) -> Result<Scenario, String> {
+    let mut scenario = Scenario::from_toml(text)?;
+    if !changes.is_empty() {
+        let mut table: Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
+        for change in changes {
+            apply(&mut table, change).map_err(|why| format!("--set {change}: {why}"))?;
+        }
+        scenario = Scenario::from_toml(&table.to_string())?;
+    }
+    Ok(scenario)
+}
+
+fn apply(table: &mut Table, change: &str) -> Result<(), String> {
+    let (path, value) = change.split_once('=').ok_or("the form is KEY=VALUE")?;
+    let mut steps: Vec<&str> = path.split('.').collect();
+    let last = steps.pop().filter(|name| !name.is_empty()).ok_or("a key is missing")?;
+    let mut place = table;
+    let mut steps = steps.into_iter();
+    while let Some(name) = steps.next() {
+        place = match place.get_mut(name).ok_or_else(|| format!("there is no {name}"))? {
+            Value::Table(table) => table,
+            Value::Array(list) => {
+                let which = steps.next().ok_or_else(|| format!("{name} is a list: name one of it"))?;
+                entry(list, which).ok_or_else(|| format!("{name} has no {which}"))?
+            }
+            _ => return Err(format!("{name} has no parts")),
+        };
+    }
+    place.insert(last.into(), parse(value));
+    Ok(())
+}
+
+/// The table of a list with this name, or at this place, from 0.
+fn entry<'a>(list: &'a mut [Value], which: &str) -> Option<&'a mut Table> {
+    let named = |value: &Value| value.get("name").and_then(Value::as_str) == Some(which);
+    let at = list.iter().position(named).or_else(|| which.parse().ok())?;
+    list.get_mut(at)?.as_table_mut()
+}
+
+/// What is no TOML value is text.
+fn parse(value: &str) -> Value {
+    let document: Result<Table, _> = format!("value = {value}").parse();
+    let parsed = document.ok().and_then(|mut table| table.remove("value"));
+    parsed.unwrap_or_else(|| Value::String(value.into()))
+}
+
+impl Scenario {
+    /// The scenario at a fraction of its size: clients, rates and numbers of messages are multiplied; payloads, spans and
+    /// windows stay. A group never becomes empty.
+    ///
+    /// # Errors
+    /// A scale that is no number above 0, or makes the scenario impossible.
+    pub(crate) fn scaled(mut self, scale: f64) -> Result<Scenario, String> {
+        if !(scale > 0.0 && scale <= 1e6) {
+            return Err("--scale is a number above 0".into());
+        }
+        let count = |count: u64| if count == 0 { 0 } else { ((count as f64 * scale).round() as u64).max(1) };
+        for group in &mut self.clients {
+            group.count = u32::try_from(count(group.count.into())).map_err(|_| "--scale is too large")?;
+        }
+        for flow in &mut self.flows {
+            flow.messages = flow.messages.map(count);
+            match &mut flow.pace {
+                Pace::Constant { rate_per_s } | Pace::Poisson { rate_per_s } => *rate_per_s *= scale,
+                Pace::Stepped { steps } => steps.iter_mut().for_each(|step| step.rate_per_s *= scale),
+                Pace::Bursts { messages, .. } => *messages = count((*messages).into()) as u32,
+                Pace::Window { .. } | Pace::Unpaced {} => {}
+            }
+        }
+        for stage in &mut self.stages {
+            if let Stage::Ramp { rate_per_s: Some(rate), .. } = stage {
+                *rate *= scale;
+            }
+        }
+        self.scale *= scale;
+        self.resolved()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::preset::PRESETS;
+
+    fn preset(name: &str) -> &'static str {
+        PRESETS.iter().find(|preset| preset.name == name).unwrap().text
+    }
+
+    #[test]
+    fn every_preset_is_right_and_has_its_name_and_description() {
+        for preset in PRESETS {
+            let scenario =
+                Scenario::from_toml(preset.text).unwrap_or_else(|why| panic!("{}: {why}", preset.name));
+            assert_eq!(scenario.name, preset.name);
+            assert!(!scenario.description.is_empty(), "{}", preset.name);
+            scenario.scaled(0.01).unwrap_or_else(|why| panic!("{}: {why}", preset.name));
+        }
+    }
+
+    #[test]
+    fn single_values_are_changed_by_name_or_place() {
+        let changes =
+            ["seed=7", "clients.publishers.count=3", "stages.0.rate_per_s=5", "name=x"].map(String::from);
+        let scenario = with_changes(preset("fanout-5-1k"), &changes).unwrap();
+        assert_eq!((scenario.seed, scenario.clients[0].count, scenario.name.as_str()), (7, 3, "x"));
+        assert!(matches!(scenario.stages[0], Stage::Ramp { rate_per_s: Some(rate), .. } if rate == 5.0));
+        for (wrong, why) in [
+            ("seed", "the form is KEY=VALUE"),
+            ("clients.nobody.count=3", "clients has no nobody"),
+            ("clients=3", "expected a sequence"),
+            ("clients.publishers.size=3", "unknown field `size`"),
+            ("name.x=3", "name has no parts"),
+        ] {
+            let refused = with_changes(preset("fanout-5-1k"), &[wrong.into()]).unwrap_err();
+            assert!(refused.contains(why), "{wrong}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_scale_multiplies_clients_and_rates_and_is_remembered() {
+        let whole = Scenario::from_toml(preset("fanout-5-1k")).unwrap();
+        let part = whole.clone().scaled(0.1).unwrap();
+        assert_eq!((part.clients[0].count, part.clients[1].count), (1, 100));
+        assert_eq!(part.flows[0].pace.rate_per_s(), Some(25.0));
+        assert_eq!(part.scale, 0.1);
+        assert_ne!(part.digest(), whole.digest());
+        assert!(whole.clone().scaled(0.0).is_err() && whole.clone().scaled(f64::NAN).is_err());
+    }
+}

@@ -1,0 +1,95 @@
+//! Scenarios as files, their defaults, their digest and what is refused.
+
+use clap::Parser;
+
+use crate::cli::{Command, CommandLine};
+
+use super::*;
+
+const SMALL: &str = "
+name = 'small'
+clients = [{ name = 'p', count = 2 }, { name = 's', count = 3, session = 'persistent' }]
+stages = [{ stage = 'ramp', rate_per_s = 100.0 }, { stage = 'publish', span = '10s' }, { stage = 'drain' }]
+
+[[flows]]
+name = 'f'
+from = 'p'
+to = 's'
+pace = { kind = 'constant', rate_per_s = 50.0 }
+payload = '16..64'
+";
+
+fn typed(line: &str) -> Result<Scenario, String> {
+    let words = ["ringmq-bench"].into_iter().chain(line.split_whitespace());
+    let Command::Load(workload) = CommandLine::try_parse_from(words).unwrap().command else { unreachable!() };
+    from_workload(&workload)
+}
+
+#[test]
+fn defaults_are_filled_in_and_the_whole_can_be_read_again() {
+    let scenario = Scenario::from_toml(SMALL).unwrap();
+    let flow = &scenario.flows[0];
+    assert_eq!((flow.qos, flow.subscribe_qos, flow.topic.as_str()), (1, Some(1), "bench/{run}/{client}"));
+    assert_eq!(scenario.clients[0].client_id, "rb{run}{group}{client}");
+    assert_eq!(scenario.drain, Span(5 * SECOND));
+    assert_eq!(Scenario::from_toml(&scenario.to_toml()), Ok(scenario.clone()));
+    let json = serde_json::to_string(&scenario).unwrap();
+    assert_eq!(serde_json::from_str::<Scenario>(&json).unwrap(), scenario);
+}
+
+#[test]
+fn every_workload_of_the_command_line_is_a_scenario_that_can_be_written_down() {
+    for line in [
+        "fan-in -p 3 -s 2 -q 2 --rate 20k --duration 3s",
+        "fan-out --window 5 -m 100",
+        "pairs --pairs 4 --session persistent",
+        "shared --group g",
+        "retained --topics 10",
+        "connect -n 7 --connect-rate 100",
+        "idle -n 7 --hold 1s",
+    ] {
+        let scenario = typed(line).unwrap();
+        assert_eq!(Scenario::from_toml(&scenario.to_toml()), Ok(scenario), "{line}");
+    }
+}
+
+#[test]
+fn the_digest_depends_on_every_field() {
+    let scenario = Scenario::from_toml(SMALL).unwrap();
+    assert_eq!(scenario.digest().len(), 16);
+    assert_eq!(scenario.digest(), scenario.clone().digest());
+    let mut other = scenario.clone();
+    other.flows[0].qos = 2;
+    assert_ne!(scenario.digest(), other.digest());
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_its_reason() {
+    for (from, to, reason) in [
+        ("name = 'small'", "name = 'small'\nnmae = 1", "unknown field `nmae`"),
+        ("count = 2", "count = 2, size = 1", "unknown field `size`"),
+        ("stage = 'drain'", "stage = 'drain', x = 1", "unknown field `x`"),
+        ("stage = 'drain'", "stage = 'dry'", "unknown variant `dry`"),
+        ("rate_per_s = 50.0", "rate_per_s = 0.0", "flow f: a rate is above 0"),
+        ("rate_per_s = 50.0", "rate_per_s = nan", "flow f: a rate is above 0"),
+        ("from = 'p'", "from = 'q'", "flow f: there are no clients q"),
+        ("from = 'p'", "from = 'p'\nroute = 'pairs'", "flow f: pairs need as many"),
+        ("from = 'p'", "from = 'p'\nqos = 3", "flow f: a quality of service is 0, 1 or 2"),
+        ("from = 'p'", "from = 'p'\ntopic = 'a/#'", "flow f: a/# is no topic name"),
+        ("from = 'p'", "from = 'p'\ntopic = '{x}'", "flow f: {x}: a template has the places"),
+        ("'16..64'", "3", "a payload has 16 to"),
+        ("span = '10s'", "span = '10 parsecs'", "a span is a number with ms, s, m or h"),
+        (", span = '10s'", "", "flow f: without `messages` it never ends"),
+        ("name = 's'", "name = 'p'", "there are two of the group of clients p"),
+        ("count = 3", "count = 60000000", "at most 16000000 are possible"),
+    ] {
+        let text = SMALL.replacen(from, to, 1);
+        assert_ne!(text, SMALL, "{from}");
+        let refused = Scenario::from_toml(&text).unwrap_err();
+        assert!(refused.contains(reason), "{to}: {refused}");
+    }
+    let refused = typed("fan-in -p 1000000 -s 100").unwrap_err();
+    assert!(refused.contains("100000000 streams to check"), "{refused}");
+    assert!(typed("shared --group a/b").unwrap_err().contains("[MQTT-4.8.2-1]"));
+    assert!(typed("fan-in -m 100000000 --rate 1").unwrap_err().contains("more than a day"));
+}

@@ -1,0 +1,163 @@
+//! The workloads of the command line as scenarios.
+//!
+//! Owns that translation. Must never check what it makes: that is `check`.
+
+use crate::cli::{ClientArgs, MessageArgs, TrafficArgs, VersionArg, WorkloadArgs};
+use crate::clock::Nanos;
+
+use super::{Clients, Flow, Level, Pace, Payload, Route, Scenario, Span, Stage, defaults};
+
+/// The rate of an open loop that nobody chose.
+const DEFAULT_RATE: f64 = 1000.0;
+
+/// The scenario that a workload stands for.
+///
+/// # Errors
+/// What does not fit together.
+pub(crate) fn from_workload(args: &WorkloadArgs) -> Result<Scenario, String> {
+    let scenario = match args {
+        WorkloadArgs::FanIn { publishers, subscribers, traffic, common } => {
+            flowing("fan-in", (*publishers, *subscribers), Route::Everyone, (traffic, &common.client))
+        }
+        WorkloadArgs::FanOut { publishers, subscribers, traffic, common } => {
+            flowing("fan-out", (*publishers, *subscribers), Route::Everyone, (traffic, &common.client))
+        }
+        WorkloadArgs::Pairs { pairs, traffic, common } => {
+            flowing("pairs", (*pairs, *pairs), Route::Pairs, (traffic, &common.client))
+        }
+        WorkloadArgs::Shared { publishers, subscribers, group, traffic, common } => {
+            let mut shared =
+                flowing("shared", (*publishers, *subscribers), Route::Shared, (traffic, &common.client));
+            shared.flows.iter_mut().for_each(|flow| flow.share.clone_from(group));
+            shared
+        }
+        WorkloadArgs::Retained { topics, publishers, subscribers, message, common } => {
+            retained(*topics, (*publishers, *subscribers), message, &common.client)
+        }
+        WorkloadArgs::Connect { connections, common } => {
+            connections_only("connect", *connections, None, &common.client)
+        }
+        WorkloadArgs::Idle { connections, hold, common } => {
+            connections_only("idle", *connections, Some(*hold), &common.client)
+        }
+    };
+    scenario.resolved()
+}
+
+fn flowing(
+    name: &str,
+    (publishers, subscribers): (u32, u32),
+    route: Route,
+    (traffic, client): (&TrafficArgs, &ClientArgs),
+) -> Scenario {
+    let pace = match (traffic.window, traffic.rate) {
+        (Some(messages), _) => Pace::Window { messages },
+        (None, rate) => Pace::Constant { rate_per_s: rate.unwrap_or(DEFAULT_RATE) },
+    };
+    let mut stages = vec![ramp(client)];
+    match traffic.messages {
+        Some(_) => stages.push(Stage::Publish { span: None }),
+        None => {
+            stages.extend((traffic.warm_up > 0).then_some(Stage::WarmUp { span: Span(traffic.warm_up) }));
+            stages.push(Stage::Publish { span: Some(Span(traffic.duration)) });
+        }
+    }
+    stages.push(Stage::Drain {});
+    let flow = Flow { route, messages: traffic.messages, ..flow(name, pace, &traffic.message, client) };
+    let groups = [("publishers", publishers), ("subscribers", subscribers)];
+    scenario(name, &groups, vec![flow], stages, client).with_patience(traffic.message.drain)
+}
+
+fn retained(
+    topics: u32,
+    (publishers, subscribers): (u32, u32),
+    message: &MessageArgs,
+    client: &ClientArgs,
+) -> Scenario {
+    let flow = Flow {
+        retain: true,
+        messages: Some(topics.into()),
+        ..flow("retained", Pace::Unpaced {}, message, client)
+    };
+    let stages = vec![
+        ramp(client),
+        Stage::Publish { span: None },
+        Stage::Drain {},
+        Stage::Subscribe {},
+        Stage::Drain {},
+        Stage::Clear {},
+    ];
+    let groups = [("publishers", publishers), ("subscribers", subscribers)];
+    scenario("retained", &groups, vec![flow], stages, client).with_patience(message.drain)
+}
+
+fn connections_only(name: &str, connections: u32, hold: Option<Nanos>, client: &ClientArgs) -> Scenario {
+    let hold = hold.map(|span| Stage::Hold { span: Span(span) });
+    let stages = [ramp(client)].into_iter().chain(hold).collect();
+    scenario(name, &[("connections", connections)], Vec::new(), stages, client)
+}
+
+fn ramp(client: &ClientArgs) -> Stage {
+    Stage::Ramp { clients: Vec::new(), rate_per_s: client.connect_rate }
+}
+
+fn flow(name: &str, pace: Pace, message: &MessageArgs, client: &ClientArgs) -> Flow {
+    let place = if name == "retained" { "{n}" } else { "{client}" };
+    Flow {
+        name: name.into(),
+        from: "publishers".into(),
+        to: Some("subscribers".into()),
+        route: Route::Everyone,
+        share: "bench".into(),
+        retain: false,
+        qos: message.qos,
+        subscribe_qos: message.subscribe_qos,
+        payload: Payload::Bytes(message.payload),
+        pace,
+        messages: None,
+        inflight: message.inflight,
+        topic: format!("{}/{{run}}/{place}", client.topic_prefix),
+    }
+}
+
+fn scenario(
+    name: &str,
+    groups: &[(&str, u32)],
+    flows: Vec<Flow>,
+    stages: Vec<Stage>,
+    client: &ClientArgs,
+) -> Scenario {
+    let group = |&(name, count): &(&str, u32)| Clients {
+        name: name.into(),
+        count,
+        mqtt: match client.version {
+            VersionArg::V311 => Level::V311,
+            VersionArg::V5 => Level::V5,
+        },
+        keep_alive_s: client.keep_alive,
+        session: client.session,
+        session_expiry_s: client.session_expiry,
+        client_id: String::new(),
+        username: client.username.clone(),
+        password: client.password.clone(),
+    };
+    Scenario {
+        name: name.into(),
+        description: String::new(),
+        seed: client.seed,
+        scale: 1.0,
+        on_loss: client.on_loss,
+        connect_inflight: client.connect_inflight,
+        connect_timeout: Span(client.connect_timeout),
+        drain: defaults::drain(),
+        clients: groups.iter().map(group).collect(),
+        flows,
+        stages,
+    }
+}
+
+impl Scenario {
+    fn with_patience(self, drain: Nanos) -> Scenario {
+        Scenario { drain: Span(drain), ..self }
+    }
+}
