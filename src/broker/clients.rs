@@ -9,6 +9,7 @@ use ringmq_protocol::{PacketId, PacketType, Reason, Version, encode_ack};
 use crate::connection::{Connection, Stage};
 use crate::counters::Counters;
 use crate::deadlines::Deadlines;
+use crate::front::Front;
 use crate::letter::MemoryState;
 use crate::limits::Limits;
 use crate::message::Meter;
@@ -17,7 +18,7 @@ use crate::session::Session;
 use crate::sessions::Sessions;
 use crate::slab::{Slab, SlotId};
 use crate::time::Time;
-use crate::topics::{Fingerprint, ShardSet};
+use crate::topics::ShardSet;
 use crate::trays::{Order, Trays};
 
 /// What a deadline is for.
@@ -56,9 +57,14 @@ pub(crate) struct Clients {
     pub(crate) full_elsewhere: ShardSet,
     /// Bytes of all wills.
     pub(crate) will_bytes: usize,
-    hasher: FixedState,
+    /// For topics that get an alias.
+    pub(crate) hasher: FixedState,
+    /// Publications handed out so far.
+    serial: u64,
+    /// The front of the last PUBLISH that went to more than one receiver alike.
+    pub(crate) front: Front,
     /// Emptied send buffers, so that an idle connection holds none and a busy one allocates none.
-    spares: Vec<Vec<u8>>,
+    pub(crate) spares: Vec<Vec<u8>>,
 }
 
 /// How many emptied send buffers are kept, and how large one may be to be worth keeping.
@@ -81,13 +87,16 @@ impl Clients {
             full_elsewhere: ShardSet::EMPTY,
             will_bytes: 0,
             hasher,
+            serial: 0,
+            front: Front::default(),
             spares: Vec::new(),
         }
     }
 
-    /// Fingerprint of a topic.
-    pub(crate) fn fingerprint(&self, topic: &str) -> Fingerprint {
-        Fingerprint::of(topic, &self.hasher)
+    /// A number for a publication that begins to be handed out.
+    pub(crate) fn next_serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
     }
 
     /// The session that a connection is on.
@@ -116,31 +125,17 @@ impl Clients {
         }
     }
 
-    /// The connection `id` and the spare buffers, borrowed side by side.
-    pub(crate) fn connection_and_spares(
-        &mut self,
-        id: SlotId,
-    ) -> Option<(&mut Connection, &mut Vec<Vec<u8>>)> {
-        Some((self.connections.get_mut(id)?, &mut self.spares))
-    }
-
     /// Bytes were added to the outbox of `id`: it goes into the tray, and what it holds is bounded.
     pub(crate) fn wrote(&mut self, id: SlotId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        if !connection.flow.in_tray && !connection.flow.stalled {
-            connection.flow.in_tray = true;
-            self.trays.sends.push(id);
-        }
-        if connection.outbox.len_bytes() > self.limits.send_queue_bytes_max
-            && connection.stage == Stage::Connected
-        {
+        if note_bytes(connection, id, &mut self.trays, &self.limits) == Waiting::TooMuch {
             self.overflow(id);
         }
     }
 
     /// More waits for a client than may wait: it is not read from until this drains, so that what answers it stays
     /// bounded, and has a grace to drain it.
-    fn overflow(&mut self, id: SlotId) {
+    pub(crate) fn overflow(&mut self, id: SlotId) {
         self.begin_grace(id);
         let Some(connection) = self.connections.get_mut(id) else { return };
         if !connection.flow.paused {
@@ -181,4 +176,27 @@ impl Clients {
         self.full_elsewhere.is_empty()
             && self.meter.bytes() + self.partial_bytes + bytes <= self.limits.message_bytes_max
     }
+}
+
+/// How much waits to be sent on a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Waiting {
+    WithinBounds,
+    /// More than `send_queue_bytes_max`.
+    TooMuch,
+}
+
+/// Puts a connection that was written to into the tray.
+pub(crate) fn note_bytes(
+    connection: &mut Connection,
+    id: SlotId,
+    trays: &mut Trays,
+    limits: &Limits,
+) -> Waiting {
+    if !connection.flow.in_tray && !connection.flow.stalled {
+        connection.flow.in_tray = true;
+        trays.sends.push(id);
+    }
+    let is_over = connection.outbox.len_bytes() > limits.send_queue_bytes_max;
+    if is_over && connection.stage == Stage::Connected { Waiting::TooMuch } else { Waiting::WithinBounds }
 }

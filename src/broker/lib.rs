@@ -12,7 +12,7 @@
 //! | `session`, `sessions` | what outlives a connection, by client identifier |
 //! | `clients` | sessions and connections together, for handlers |
 //! | [`topics`] | filters, routes, shared groups, retained messages, aliases |
-//! | [`message`], `publication` | the immutable content, and its way to the receivers |
+//! | [`message`], `publication`, `front` | the immutable content, and its way to the receivers |
 //! | [`letter`] | everything one shard may say to another |
 //! | `access` | who may publish |
 //! | [`journal`] | where durability has its place |
@@ -29,6 +29,7 @@ mod clients;
 pub mod connection;
 pub mod counters;
 mod deadlines;
+mod front;
 mod handlers;
 pub mod journal;
 pub mod letter;

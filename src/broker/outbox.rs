@@ -54,6 +54,13 @@ impl Outbox {
         &mut self.bytes
     }
 
+    /// Where a packet is copied to that has so many bytes in front of its payload: room for both is made in one go.
+    pub(crate) fn room_for(&mut self, front_bytes: usize, payload_bytes: usize) -> &mut Vec<u8> {
+        let copied_bytes = if payload_bytes < SPLICE_BYTES_MIN { payload_bytes } else { 0 };
+        self.bytes.reserve(front_bytes + copied_bytes);
+        &mut self.bytes
+    }
+
     /// Adds a payload behind the bytes: copied if small, else by reference.
     pub(crate) fn push_payload(&mut self, payload: &[u8], message: Option<&Message>) {
         match message {

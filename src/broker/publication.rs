@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use crate::message::{Content, Message, Meter, Parts};
-use crate::topics::Fingerprint;
 
 /// Who published, for No Local and the shared strategies.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,40 +22,30 @@ pub(crate) struct Publisher {
 pub(crate) struct Publication<'a> {
     pub(crate) parts: Parts<'a>,
     pub(crate) publisher: Publisher,
-    /// Of the topic: for outbound aliases.
-    pub(crate) fingerprint: Fingerprint,
+    /// Number of this publication on this shard: what is encoded for one of its receivers can serve others.
+    pub(crate) serial: u64,
     kept: Option<Message>,
     across: Option<Arc<Content>>,
 }
 
 impl<'a> Publication<'a> {
-    pub(crate) fn new(parts: Parts<'a>, publisher: Publisher, fingerprint: Fingerprint) -> Publication<'a> {
-        Publication { parts, publisher, fingerprint, kept: None, across: None }
+    pub(crate) fn new(parts: Parts<'a>, publisher: Publisher, serial: u64) -> Publication<'a> {
+        Publication { parts, publisher, serial, kept: None, across: None }
     }
 
     /// One that is already shared between shards.
     pub(crate) fn of_content(
         content: &'a Arc<Content>,
         publisher: Publisher,
-        fingerprint: Fingerprint,
+        serial: u64,
     ) -> Publication<'a> {
         let across = Some(content.clone());
-        Publication { parts: content.parts(), publisher, fingerprint, kept: None, across }
+        Publication { parts: content.parts(), publisher, serial, kept: None, across }
     }
 
     /// One that this shard already holds.
-    pub(crate) fn of_message(
-        message: &'a Message,
-        publisher: Publisher,
-        fingerprint: Fingerprint,
-    ) -> Publication<'a> {
-        Publication {
-            parts: message.parts(),
-            publisher,
-            fingerprint,
-            kept: Some(message.clone()),
-            across: None,
-        }
+    pub(crate) fn of_message(message: &'a Message, publisher: Publisher, serial: u64) -> Publication<'a> {
+        Publication { parts: message.parts(), publisher, serial, kept: Some(message.clone()), across: None }
     }
 
     /// The form that this shard keeps, made at the first need.

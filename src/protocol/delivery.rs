@@ -47,18 +47,21 @@ impl Delivery<'_> {
         1 + length_len(body_len) + body_len
     }
 
-    /// Appends the packet up to the payload, which has to follow.
+    /// Appends the packet up to the payload, which has to follow. Returns where in these bytes the packet identifier
+    /// stands, or would.
     ///
     /// # Panics
     /// If packet identifier and QoS, or DUP and QoS, do not fit together, or the packet is above
     /// [`crate::PACKET_BYTES_MAX`].
-    pub fn encode_head(&self, version: Version, out: &mut Vec<u8>) {
+    pub fn encode_head(&self, version: Version, out: &mut Vec<u8>) -> usize {
+        let start = out.len();
         let properties_len = self.properties_len(version);
         let body_len = self.body_len(version, properties_len);
         out.reserve(5 + body_len - self.payload_len);
         out.push(Flags { dup: self.dup, qos: self.qos, retain: self.retain }.first_byte(self.packet_id));
         put_length(out, body_len);
         put_binary(out, self.topic.as_bytes());
+        let id_at = out.len() - start;
         if let Some(packet_id) = self.packet_id {
             put_u16(out, packet_id.get());
         }
@@ -66,6 +69,7 @@ impl Delivery<'_> {
             put_length(out, properties_len);
             self.put_properties(out);
         }
+        id_at
     }
 
     fn body_len(&self, version: Version, properties_len: usize) -> usize {

@@ -35,6 +35,20 @@ pub struct Publish<'a> {
 }
 
 impl<'a> Publish<'a> {
+    /// Reads a PUBLISH as [`crate::Packet::decode`] does, for a caller who knows by the header that it is one.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Panics
+    /// If `body` is not as long as the header says, or belongs to another kind of packet.
+    pub fn decode(header: &Header, body: &'a [u8], version: Version) -> Result<Publish<'a>, DecodeError> {
+        assert_eq!(header.body_len, body.len(), "the body is cut by its header");
+        assert_eq!(header.kind, PacketType::Publish, "the header is that of a PUBLISH");
+        header.check_flags(version)?;
+        Publish::read(header, &mut Reader::new(body), version)
+    }
+
     pub(crate) fn read(
         header: &Header,
         reader: &mut Reader<'a>,

@@ -55,8 +55,8 @@ pub(crate) fn publish_here(shard: &mut Shard, content: &Arc<Content>) {
     if has_expired(shard, content) {
         return;
     }
-    let fingerprint = shard.clients.fingerprint(content.parts().topic);
-    let mut publication = Publication::of_content(content, Publisher::default(), fingerprint);
+    let serial = shard.clients.next_serial();
+    let mut publication = Publication::of_content(content, Publisher::default(), serial);
     publish_to_subscribers(shard, &mut publication);
 }
 

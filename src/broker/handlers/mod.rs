@@ -13,6 +13,7 @@ pub(crate) mod disconnect;
 pub(crate) mod end;
 pub(crate) mod fan_out;
 pub(crate) mod flow;
+pub(crate) mod form;
 pub(crate) mod letters;
 pub(crate) mod memory;
 pub(crate) mod publish;

@@ -3,7 +3,7 @@
 use std::mem;
 
 use ringmq_protocol::{
-    Ack, Packet, PacketId, PacketType, Property, PropertyBuf, Publish, Qos, Reason, level_count,
+    Ack, Packet, PacketId, PacketType, Property, PropertyBuf, Publish, Qos, Reason, Version, level_count,
 };
 
 use crate::access::{self, Verdict};
@@ -13,14 +13,33 @@ use crate::handlers::fan_out::{self, Reach};
 use crate::handlers::publish_ack_kind;
 use crate::journal::Acknowledge;
 use crate::message::{Parts, Retain};
+use crate::policy::ListenerPolicy;
 use crate::publication::{Publication, Publisher};
 use crate::shard::Shard;
 use crate::slab::SlotId;
 
+/// Where a PUBLISH comes from.
+#[derive(Clone, Copy)]
+struct Origin {
+    connection: SlotId,
+    session: SlotId,
+    listener: u16,
+    version: Version,
+}
+
+impl Origin {
+    fn of(shard: &Shard, id: SlotId) -> Option<Origin> {
+        let connection = shard.clients.connections.get(id)?;
+        let (session, listener) = (connection.session?, connection.listener);
+        Some(Origin { connection: id, session, listener, version: connection.agreed.version })
+    }
+}
+
 /// Takes a PUBLISH.
 pub(crate) fn publish(shard: &mut Shard, id: SlotId, packet: &Publish<'_>) -> Result<(), Ending> {
+    let Some(origin) = Origin::of(shard, id) else { return Ok(()) };
     count(shard, packet.qos);
-    check_offered(shard, id, packet)?;
+    check_offered(shard.policy(origin.listener), packet)?;
     let alias = packet.properties.topic_alias();
     if packet.properties.subscription_id().is_some() {
         return Err(Ending {
@@ -28,10 +47,10 @@ pub(crate) fn publish(shard: &mut Shard, id: SlotId, packet: &Publish<'_>) -> Re
             what: "a client may not send a subscription identifier",
         });
     }
-    let Some(alias) = alias else { return to_topic(shard, id, packet, packet.topic) };
+    let Some(alias) = alias else { return to_topic(shard, origin, packet, packet.topic) };
     let mut topic = mem::take(&mut shard.scratch.topic);
     let outcome = resolve(shard, id, alias.get(), packet.topic, &mut topic);
-    let outcome = outcome.and_then(|()| to_topic(shard, id, packet, &topic));
+    let outcome = outcome.and_then(|()| to_topic(shard, origin, packet, &topic));
     topic.clear();
     shard.scratch.topic = topic;
     outcome
@@ -47,9 +66,7 @@ fn count(shard: &mut Shard, qos: Qos) {
 }
 
 /// Keeps within what CONNACK announced [MQTT-3.2.2-11, MQTT-3.2.2-14].
-fn check_offered(shard: &Shard, id: SlotId, packet: &Publish<'_>) -> Result<(), Ending> {
-    let Some(connection) = shard.clients.connections.get(id) else { return Ok(()) };
-    let policy = shard.policy(connection.listener);
+fn check_offered(policy: &ListenerPolicy, packet: &Publish<'_>) -> Result<(), Ending> {
     if packet.qos > policy.qos_max {
         return Err(Ending { cause: Cause::QosNotSupported, what: "QoS above the announced maximum" });
     }
@@ -77,9 +94,10 @@ fn resolve(shard: &mut Shard, id: SlotId, alias: u16, named: &str, topic: &mut S
 }
 
 /// The PUBLISH with its full topic.
-fn to_topic(shard: &mut Shard, id: SlotId, packet: &Publish<'_>, topic: &str) -> Result<(), Ending> {
+fn to_topic(shard: &mut Shard, from: Origin, packet: &Publish<'_>, topic: &str) -> Result<(), Ending> {
+    let id = from.connection;
     if let Some(packet_id) = packet.packet_id {
-        match repeat_or_new(shard, id, packet.qos, packet_id)? {
+        match repeat_or_new(shard, from, packet.qos, packet_id)? {
             Exchange::New => {}
             Exchange::Repeat => return acknowledge(shard, id, packet.qos, packet_id, Reason::Success),
             Exchange::Busy => {
@@ -87,23 +105,30 @@ fn to_topic(shard: &mut Shard, id: SlotId, packet: &Publish<'_>, topic: &str) ->
             }
         }
     }
-    if let Err(refusal) = check(shard, id, packet, topic) {
-        return refuse(shard, id, packet, refusal);
+    if let Err(refusal) = check(shard, from, packet, topic) {
+        return refuse(shard, from, packet, refusal);
     }
-    let Some((session_id, session)) = shard.clients.session_of(id) else { return Ok(()) };
-    if let (Qos::ExactlyOnce, Some(packet_id)) = (packet.qos, packet.packet_id) {
-        session.received.insert(packet_id);
+    if packet.qos == Qos::ExactlyOnce {
+        note_received(shard, from, packet);
     }
-    let hash = if shard.topics.shared_routes.is_empty() { 0 } else { client_hash(shard, session_id) };
-    let publisher = Publisher { session: Some(session_id.index()), hash };
-    let fingerprint = shard.clients.fingerprint(topic);
+    let hash = if shard.topics.shared_routes.is_empty() { 0 } else { client_hash(shard, from.session) };
+    let publisher = Publisher { session: Some(from.session.index()), hash };
+    let serial = shard.clients.next_serial();
     let reach = with_parts(shard, packet, topic, |shard, parts| {
-        fan_out::publish(shard, &mut Publication::new(parts, publisher, fingerprint))
+        fan_out::publish(shard, &mut Publication::new(parts, publisher, serial))
     });
     let Some(packet_id) = packet.packet_id else { return Ok(()) };
-    let reason = accepted(shard, id, reach);
+    let reason = accepted(shard.policy(from.listener), reach);
     match shard.setup.durability.acknowledge() {
         Acknowledge::Now => acknowledge(shard, id, packet.qos, packet_id, reason),
+    }
+}
+
+/// Notes the identifier of a QoS 2 publish until its PUBREL comes [MQTT-4.3.3-10].
+fn note_received(shard: &mut Shard, from: Origin, packet: &Publish<'_>) {
+    if let (Some(packet_id), Some(session)) = (packet.packet_id, shard.clients.sessions.get_mut(from.session))
+    {
+        session.received.insert(packet_id);
     }
 }
 
@@ -142,11 +167,10 @@ enum Exchange {
     Busy,
 }
 
-fn repeat_or_new(shard: &mut Shard, id: SlotId, qos: Qos, packet_id: PacketId) -> Result<Exchange, Ending> {
-    let Some(connection) = shard.clients.connections.get(id) else { return Ok(Exchange::Repeat) };
-    let receive_max = usize::from(shard.policy(connection.listener).receive_max);
-    let is_v5 = connection.agreed.version.is_v5();
-    let Some((_, session)) = shard.clients.session_of(id) else { return Ok(Exchange::Repeat) };
+fn repeat_or_new(shard: &Shard, from: Origin, qos: Qos, packet_id: PacketId) -> Result<Exchange, Ending> {
+    let receive_max = usize::from(shard.policy(from.listener).receive_max);
+    let is_v5 = from.version.is_v5();
+    let Some(session) = shard.clients.sessions.get(from.session) else { return Ok(Exchange::Repeat) };
     if session.received.contains(packet_id) {
         return Ok(match qos {
             Qos::ExactlyOnce => Exchange::Repeat,
@@ -163,9 +187,8 @@ fn repeat_or_new(shard: &mut Shard, id: SlotId, qos: Qos, packet_id: PacketId) -
 }
 
 /// What a well-formed PUBLISH may be refused for. A refusal is told in the acknowledgement.
-fn check(shard: &Shard, id: SlotId, packet: &Publish<'_>, topic: &str) -> Result<(), Refusal> {
-    let Some(connection) = shard.clients.connections.get(id) else { return Ok(()) };
-    let policy = shard.policy(connection.listener);
+fn check(shard: &Shard, from: Origin, packet: &Publish<'_>, topic: &str) -> Result<(), Refusal> {
+    let policy = shard.policy(from.listener);
     let limits = &shard.setup.limits;
     if topic.len() > limits.topic_bytes_max || level_count(topic) > limits.topic_levels_max {
         return Err(Refusal { cause: Cause::TopicNameInvalid, what: "topic name above the limits" });
@@ -197,12 +220,12 @@ struct Refusal {
 /// Tells the client: in the acknowledgement at QoS 1 and 2. A 3.x acknowledgement has no room for a refusal; there
 /// a publish that is not allowed is acknowledged and dropped, and one that there is no memory for ends the
 /// connection, as an acknowledgement would promise what is not kept [MQTT-3.3.5-2 of 3.1.1].
-fn refuse(shard: &mut Shard, id: SlotId, packet: &Publish<'_>, refusal: Refusal) -> Result<(), Ending> {
+fn refuse(shard: &mut Shard, from: Origin, packet: &Publish<'_>, refusal: Refusal) -> Result<(), Ending> {
+    let id = from.connection;
     shard.clients.counters.publish_refused += 1;
-    let Some(connection) = shard.clients.connections.get(id) else { return Ok(()) };
     let ending = Ending { cause: refusal.cause, what: refusal.what };
     let is_lack = refusal.cause == Cause::QuotaExceeded;
-    match (packet.packet_id, connection.agreed.version.is_v5()) {
+    match (packet.packet_id, from.version.is_v5()) {
         (None, _) => {
             shard.clients.counters.dropped_memory += u64::from(is_lack);
             Ok(())
@@ -214,8 +237,8 @@ fn refuse(shard: &mut Shard, id: SlotId, packet: &Publish<'_>, refusal: Refusal)
         }
         (Some(_), false) if is_lack => Err(ending),
         (Some(packet_id), false) => {
-            if let (Qos::ExactlyOnce, Some((_, session))) = (packet.qos, shard.clients.session_of(id)) {
-                session.received.insert(packet_id);
+            if packet.qos == Qos::ExactlyOnce {
+                note_received(shard, from, packet);
             }
             acknowledge(shard, id, packet.qos, packet_id, Reason::Success)
         }
@@ -241,9 +264,8 @@ fn explain(shard: &mut Shard, id: SlotId, qos: Qos, packet_id: PacketId, reason:
 }
 
 /// The reason of an accepted publish.
-fn accepted(shard: &Shard, id: SlotId, reach: Reach) -> Reason {
-    let Some(connection) = shard.clients.connections.get(id) else { return Reason::Success };
-    if reach == Reach::Nobody && shard.policy(connection.listener).no_matching_reason {
+fn accepted(policy: &ListenerPolicy, reach: Reach) -> Reason {
+    if reach == Reach::Nobody && policy.no_matching_reason {
         return Reason::NoMatchingSubscribers;
     }
     Reason::Success

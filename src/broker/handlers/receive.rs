@@ -2,7 +2,7 @@
 //!
 //! Owns the loop over a byte stream. Must never know what a packet means.
 
-use ringmq_protocol::{Header, Packet};
+use ringmq_protocol::{Header, Packet, PacketType, Publish, Version};
 
 use crate::cause::{Cause, Ending};
 use crate::connection::{Cut, Stage};
@@ -68,13 +68,29 @@ fn packet(shard: &mut Shard, id: SlotId, header: &Header, rest: &[u8]) {
         return connect::connect(shard, id, header, rest);
     }
     let body = &rest[header.header_len..header.total_len()];
-    let outcome = match Packet::decode(header, body, connection.agreed.version) {
-        Ok(packet) => handlers::packet(shard, id, &packet),
-        Err(error) => Err(error.into()),
+    let version = connection.agreed.version;
+    let outcome = match header.kind {
+        PacketType::Publish => publish(shard, id, header, body, version),
+        _ => match Packet::decode(header, body, version) {
+            Ok(packet) => handlers::packet(shard, id, &packet),
+            Err(error) => Err(error.into()),
+        },
     };
     if let Err(ending) = outcome {
         end::connection(shard, id, ending);
     }
+}
+
+/// Most packets are PUBLISH: decoded as such, without the detour over a packet of any kind.
+fn publish(
+    shard: &mut Shard,
+    id: SlotId,
+    header: &Header,
+    body: &[u8],
+    version: Version,
+) -> Result<(), Ending> {
+    let packet = Publish::decode(header, body, version)?;
+    handlers::publish::publish(shard, id, &packet)
 }
 
 /// The beginning of a packet whose rest has not come yet.

@@ -5,13 +5,12 @@ use ringmq_protocol::{PacketId, PacketType, Reason};
 
 use crate::clients::Clients;
 use crate::connection::Stage;
-use crate::handlers::deliver::{self, Sending, Transmission};
+use crate::handlers::deliver::{self, Repeated};
 use crate::handlers::retained;
 use crate::session::Delivery;
 use crate::session::inflight::Step;
 use crate::shard::Shard;
 use crate::slab::SlotId;
-use crate::topics::Fingerprint;
 
 /// A session has a new connection: everything under way is sent again [MQTT-4.4.0-1], then what waited.
 pub(crate) fn resume(shard: &mut Shard, session_id: SlotId) {
@@ -102,15 +101,10 @@ fn repeat(clients: &mut Clients, session_id: SlotId, connection: SlotId) -> Prog
         clients.write_ack(connection, PacketType::Pubrel, packet_id, Reason::Success);
         return Progress::Made;
     };
-    // Clones of a pointer: the session stays borrowed no longer than this.
-    let (message, identifiers) = (delivery.message.clone(), delivery.identifiers.clone());
-    let (qos, retain) = (delivery.qos, delivery.retain);
-    let topic = clients.fingerprint(message.parts().topic);
-    let sending = Sending { message: &message, qos, retain, identifiers: identifiers.as_slice(), topic };
-    if deliver::exceeds_limit(clients, connection, &sending) {
+    // A clone of pointers: the session stays borrowed no longer than this.
+    let delivery = delivery.clone();
+    if deliver::repeat(clients, connection, &delivery, packet_id) == Repeated::TooLarge {
         drop_repeat(clients, session_id, packet_id);
-    } else {
-        deliver::send(clients, connection, &sending, Transmission::Repeat(packet_id));
     }
     Progress::Made
 }
@@ -130,7 +124,6 @@ fn first(shard: &mut Shard, session_id: SlotId, connection: SlotId, delivery: De
         clients.counters.dropped_expired += 1;
         return Progress::Made;
     }
-    let topic: Fingerprint = clients.fingerprint(delivery.message.parts().topic);
-    deliver::open(clients, connection, session_id.index(), delivery, topic);
+    deliver::open(clients, connection, session_id.index(), delivery);
     Progress::Made
 }

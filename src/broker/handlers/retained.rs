@@ -16,7 +16,7 @@ use crate::seed::{ShardId, shard_of};
 use crate::session::reads::ReadStage;
 use crate::shard::Shard;
 use crate::slab::SlotId;
-use crate::topics::{Entry, Fingerprint, PageQuery, is_wildcard};
+use crate::topics::{Entry, PageQuery, is_wildcard};
 
 /// Messages in one page, and topics looked at for one page.
 const PAGE_ITEMS_MAX: usize = 256;
@@ -201,10 +201,6 @@ fn send(shard: &mut Shard, session: SlotId, message: &Message, receiver: Retaine
         identifiers: if receiver.identifier == 0 { &[] } else { &identifier },
         group: None,
     };
-    let fingerprint: Fingerprint = shard.clients.fingerprint(message.parts().topic);
-    deliver(
-        &mut shard.clients,
-        &to,
-        &mut Publication::of_message(message, Publisher::default(), fingerprint),
-    );
+    let serial = shard.clients.next_serial();
+    deliver(&mut shard.clients, &to, &mut Publication::of_message(message, Publisher::default(), serial));
 }

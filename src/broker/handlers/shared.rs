@@ -93,9 +93,9 @@ pub(crate) fn arrived(shard: &mut Shard, letter: &SharedPublish) {
     if has_expired(shard, &letter.content) {
         return;
     }
-    let fingerprint = shard.clients.fingerprint(letter.content.parts().topic);
+    let serial = shard.clients.next_serial();
     let publisher = Publisher { session: None, hash: letter.publisher_hash };
-    let mut publication = Publication::of_content(&letter.content, publisher, fingerprint);
+    let mut publication = Publication::of_content(&letter.content, publisher, serial);
     if to_member(shard, letter.group, &mut publication) == Reach::Somebody {
         return;
     }
@@ -153,8 +153,8 @@ pub(crate) fn pass_on(shard: &mut Shard, orphans: Vec<Orphan>) {
         if has_expired(shard, &orphan.message) {
             continue;
         }
-        let fingerprint = shard.clients.fingerprint(orphan.message.parts().topic);
-        let mut publication = Publication::of_message(&orphan.message, Publisher::default(), fingerprint);
+        let serial = shard.clients.next_serial();
+        let mut publication = Publication::of_message(&orphan.message, Publisher::default(), serial);
         to_group(shard, orphan.name, &mut publication, 0);
     }
 }

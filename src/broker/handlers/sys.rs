@@ -86,8 +86,8 @@ fn publish_changes(shard: &mut Shard) {
             retain: Retain::Yes,
             expires: None,
         };
-        let fingerprint = shard.clients.fingerprint(&topic);
-        fan_out::publish(shard, &mut Publication::new(parts, Publisher::default(), fingerprint));
+        let serial = shard.clients.next_serial();
+        fan_out::publish(shard, &mut Publication::new(parts, Publisher::default(), serial));
         shard.figures.published.insert(topic, value);
     }
 }

@@ -73,10 +73,10 @@ pub(crate) fn publish(shard: &mut Shard, session_id: SlotId) {
     let Some(will) = take(shard, session_id) else { return };
     let mut parts = will.content.parts();
     parts.expires = will.expiry_s.map(|s| shard.clients.now.plus_s(s));
-    let fingerprint = shard.clients.fingerprint(parts.topic);
+    let serial = shard.clients.next_serial();
     let publisher = Publisher { session: Some(session_id.index()), hash: publisher_hash };
     shard.clients.counters.wills_published += 1;
-    fan_out::publish(shard, &mut Publication::new(parts, publisher, fingerprint));
+    fan_out::publish(shard, &mut Publication::new(parts, publisher, serial));
 }
 
 /// Forgets the will of a session.

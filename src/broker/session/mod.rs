@@ -26,8 +26,8 @@ use reads::Reads;
 use received::Received;
 use will::Will;
 
-/// A message for one session.
-#[derive(Debug)]
+/// A message for one session. Cloning shares the message.
+#[derive(Clone, Debug)]
 pub(crate) struct Delivery {
     pub(crate) message: Message,
     /// The lower of published and granted QoS [MQTT-3.8.4-8].
