@@ -43,29 +43,6 @@ pub(crate) fn profile_of(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("callgrind.{}.out", name.replace('/', ".")))
 }
 
-/// What callgrind_annotate has to say of a profile: the functions that take most.
-///
-/// # Errors
-/// It cannot be run.
-pub(crate) fn annotate(profile: &Path, inclusive: Inclusive) -> Result<String, String> {
-    let output = Command::new("callgrind_annotate")
-        .arg(format!("--inclusive={}", if inclusive == Inclusive::Yes { "yes" } else { "no" }))
-        .args(["--auto=no", "--threshold=95"])
-        .arg(profile)
-        .output()
-        .map_err(|error| {
-            format!("callgrind_annotate: {error}; scripts/setup.sh installs it with valgrind")
-        })?;
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-/// Whether a function's callees count as its own.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Inclusive {
-    Yes,
-    No,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

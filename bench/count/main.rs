@@ -2,7 +2,8 @@
 //!
 //! Instructions do not depend on what else the machine does, so two revisions can be compared anywhere, and a check can
 //! hold what was gained. They are not time: a cache miss costs as much as a register move here. [`benches`] are what is
-//! counted, [`callgrind`] counts them, [`ratchet`] holds the counts, [`revision`] builds another revision to compare.
+//! counted, [`callgrind`] counts them, [`profile`] tells where they go, [`ratchet`] holds the counts, [`revision`] builds another
+//! revision to compare.
 
 mod benches;
 mod callgrind;
@@ -11,6 +12,7 @@ mod crowd;
 mod desk;
 mod meter;
 mod packets;
+mod profile;
 mod ratchet;
 mod revision;
 
@@ -18,7 +20,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use benches::Bench;
-use callgrind::Inclusive;
 use counting::{Counted, count_all};
 use meter::Pass;
 
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
         ["check"] => check(),
         ["update"] => update(),
         ["compare", revision, ref names @ ..] => compare(revision, names),
-        ["profile", name] => profile(name),
+        ["profile", name] => profile_of(name),
         ["list"] => {
             benches::all().for_each(|bench| println!("{}", bench.name));
             Ok(())
@@ -135,13 +136,11 @@ fn compare(revision: &str, names: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
-fn profile(name: &str) -> Result<(), String> {
+fn profile_of(name: &str) -> Result<(), String> {
     let folder = folder()?;
     counting::count_one(&this_program()?, name, &folder)?;
     let file = callgrind::profile_of(&folder, name);
-    for inclusive in [Inclusive::No, Inclusive::Yes] {
-        println!("{}", callgrind::annotate(&file, inclusive)?);
-    }
+    profile::print(&file)?;
     println!("{}", file.display());
     Ok(())
 }
