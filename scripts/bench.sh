@@ -1,5 +1,10 @@
 #!/usr/bin/env bash
-# Measures ringmq: micro-benchmarks counted in instructions. docs/PERFORMANCE.md tells what the figures mean.
+# Measures ringmq: beside other brokers, and in instructions. docs/PERFORMANCE.md tells what the figures mean.
+#
+#   scripts/bench.sh run [OPTIONS]               all scenarios beside the brokers that are installed; goes on where it was interrupted
+#   scripts/bench.sh report [FOLDER]             page, plots and the README's table from results
+#   scripts/bench.sh crosscheck                  the load generator's counts beside the brokers' own
+#   scripts/bench.sh list                        scenarios and brokers; `run --help` tells the options
 #
 #   scripts/bench.sh count                       counts all micro-benchmarks; fails if they differ from bench/instructions.toml
 #   scripts/bench.sh count --update              writes bench/instructions.toml
@@ -19,7 +24,13 @@ count() {
     exec target/release/ringmq-count "$command" "$@"
 }
 
+suite() {
+    cargo build --quiet --release --locked --package ringmq --package ringmq-bench --package ringmq-suite
+    exec target/release/ringmq-suite "$@"
+}
+
 case ${1:-} in
+    run | report | crosscheck | list) suite "$@" ;;
     count) shift; count "$@" ;;
     -h | --help) usage ;;
     *) usage >&2; exit 2 ;;

@@ -5,7 +5,8 @@
 #   scripts/setup.sh              everything: building, running and all tests
 #   scripts/setup.sh --tests      the same
 #   scripts/setup.sh --run-only   only what `cargo run` needs
-#   scripts/setup.sh --check      with either of them: report, change nothing, fail if something is missing
+#   scripts/setup.sh --bench      everything, and the brokers that ringmq is measured beside
+#   scripts/setup.sh --check      with any of them: report, change nothing, fail if something is missing
 #
 # The clients of the socket suite go to .clients/ in the repository, which git ignores.
 set -euo pipefail
@@ -30,8 +31,15 @@ nodejs            | command -v node                       | runs the node client
 npm               | command -v npm                        | installs the node client
 valgrind          | command -v callgrind_annotate         | counts the instructions of the micro-benchmarks
 '
+BENCH_PACKAGES='
+nats-server       | command -v nats-server                | one of the brokers that ringmq is measured beside
+util-linux        | command -v taskset                    | keeps broker and load on cores of their own
+'
+# Another of those brokers, a crate.
+RUMQTTD_VERSION=0.20.0
 
 scope=tests
+bench=no
 check_only=no
 missing=()
 
@@ -50,6 +58,7 @@ parse_options() {
         case $option in
             --run-only) scope=run ;;
             --tests) scope=tests ;;
+            --bench) scope=tests bench=yes ;;
             --check) check_only=yes ;;
             -h | --help) usage; exit 0 ;;
             *) usage >&2; die "unknown option $option" ;;
@@ -101,6 +110,7 @@ install_packages() {
 setup_packages() {
     local table=$RUN_PACKAGES package reason wanted=()
     [ "$scope" = run ] || table+=$TEST_PACKAGES
+    [ "$bench" = no ] || table+=$BENCH_PACKAGES
     while IFS='|' read -r package reason; do
         note_missing "$package" "$reason"
         wanted+=("$package")
@@ -156,6 +166,15 @@ setup_node_client() {
     echo "$stamp" >"$clients/node/.stamp"
 }
 
+# Its lock file is older than the compiler, so its packages are the newest that it allows.
+setup_rumqttd() {
+    [ ! -x "$root/target/rivals/bin/rumqttd" ] || return 0
+    note_missing rumqttd "one of the brokers that ringmq is measured beside"
+    [ "$check_only" = no ] || return 0
+    say "building rumqttd, which takes some minutes"
+    cargo install --quiet --version "$RUMQTTD_VERSION" --root "$root/target/rivals" rumqttd
+}
+
 parse_options "$@"
 setup_packages
 setup_rust
@@ -163,6 +182,7 @@ if [ "$scope" = tests ]; then
     setup_python_clients
     setup_node_client
 fi
+[ "$bench" = no ] || setup_rumqttd
 if [ ${#missing[@]} -eq 0 ]; then
     say "everything is there"
 elif [ "$check_only" = yes ]; then

@@ -73,6 +73,8 @@ const FLOORS: &[Floor] = &[
         uses: &["foldhash", "mimalloc", "ringmq-broker", "ringmq-protocol"],
         tests_use: &[],
     },
+    // It measures processes: nothing of ours may be in it.
+    Floor { home: "bench/suite", uses: &["clap", "plotters", "serde", "serde_json", "toml"], tests_use: &[] },
 ];
 
 /// The tests that span floors see the broker from outside: as a value or as a process.

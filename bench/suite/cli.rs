@@ -1,0 +1,68 @@
+//! The command line.
+//!
+//! Owns names, defaults and help of the options.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Runs ringmq beside other brokers and writes down what came out.
+#[derive(Parser, Debug)]
+#[command(name = "ringmq-suite", version, max_term_width = 110)]
+pub(crate) struct CommandLine {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run the rounds that are missing, then write the page. Interrupted, it goes on where it was.
+    Run(RunArgs),
+    /// Write page, plots and the table of the README from results.
+    Report {
+        /// The folder of the results; the newest by default.
+        folder: Option<PathBuf>,
+    },
+    /// Compare the load generator's counts with the brokers' own.
+    Crosscheck(Choice),
+    /// List scenarios and brokers.
+    List,
+}
+
+/// Which brokers, and where they run.
+#[derive(Args, Debug)]
+pub(crate) struct Choice {
+    /// Brokers: names of files in bench/brokers, or paths of such files. Those that are not installed are left out.
+    #[arg(long, value_delimiter = ',', default_value = "ringmq,mosquitto,rumqttd,nats-server,flashmq")]
+    pub(crate) brokers: Vec<String>,
+    /// CPU of the broker.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) broker_core: usize,
+    /// CPU of the load.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) load_core: usize,
+}
+
+/// A run of the suite.
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+    /// Scenarios by name; all by default.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) scenarios: Vec<String>,
+    /// Rounds of each broker in each scenario.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) rounds: u32,
+    /// Seconds to measure, in scenarios that last as long as they are told.
+    #[arg(long, default_value_t = 4.0)]
+    pub(crate) duration: f64,
+    /// Seconds before them.
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) warm_up: f64,
+    /// Folder of the results; by default one of the day and the machine in bench/results. Only those in bench/results get
+    /// into the README.
+    #[arg(long)]
+    pub(crate) results: Option<PathBuf>,
+}

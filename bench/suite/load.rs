@@ -1,0 +1,94 @@
+//! One run of ringmq-bench against a running broker.
+//!
+//! Owns its command line and the reading of its report: only what is asked for by its place, so that a report may grow.
+//! Must never judge a figure.
+
+use std::fs;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::launch::{Running, Site, pinned};
+use crate::scenario::{Metric, Scenario};
+
+/// Everything that a scenario leaves open.
+#[derive(Clone, Debug)]
+pub(crate) struct Extent {
+    /// Seconds that a timed load lasts, after a warm-up of `warm_up_s`.
+    pub(crate) duration_s: f64,
+    pub(crate) warm_up_s: f64,
+}
+
+/// The command of a scenario against a broker, as it is run and as it is written down.
+pub(crate) fn command(site: &Site, scenario: &Scenario, extent: &Extent, broker: &Running) -> Vec<String> {
+    let program = site.root.join("target/release/ringmq-bench");
+    let mut words = vec![program.display().to_string()];
+    words.extend(scenario.load.split_whitespace().map(str::to_owned));
+    let (scheme, port) = if scenario.tls { ("tls", broker.ports[1]) } else { ("tcp", broker.ports[0]) };
+    let mut add = |name: &str, value: String| words.extend([format!("--{name}"), value]);
+    add("broker", format!("{scheme}://127.0.0.1:{port}"));
+    // All of the brokers speak it.
+    add("mqtt", "3.1.1".to_owned());
+    if scenario.timed {
+        add("duration", format!("{}s", extent.duration_s));
+        add("warm-up", format!("{}s", extent.warm_up_s));
+    }
+    broker.pids().iter().for_each(|pid| add("broker-pid", pid.to_string()));
+    if scenario.tls {
+        words.push("--insecure".to_owned());
+    }
+    words.push("--quiet".to_owned());
+    words
+}
+
+/// Runs a load and returns its report.
+///
+/// # Errors
+/// The load could not be started or left no report.
+pub(crate) fn run(site: &Site, command: &[String]) -> Result<Value, String> {
+    let file = site.work.join("report.json");
+    let _ = fs::remove_file(&file);
+    let mut words = command.to_vec();
+    words.extend(["--report".to_owned(), file.display().to_string()]);
+    let output = pinned(site.cores.load, &words)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .output()
+        .map_err(|error| format!("taskset: {error}"))?;
+    let text = fs::read_to_string(&file)
+        .map_err(|_| format!("ringmq-bench: {}", String::from_utf8_lossy(&output.stderr).trim()))?;
+    serde_json::from_str(&text).map_err(|error| format!("the report of ringmq-bench: {error}"))
+}
+
+/// The figure that a scenario is about.
+pub(crate) fn figure(report: &Value, metric: Metric) -> Option<f64> {
+    metric.places().iter().find_map(|place| report.pointer(place)?.as_f64())
+}
+
+/// What is wrong with a run, if anything: it is invalid, or a check of the broker failed.
+pub(crate) fn objections(report: &Value) -> Vec<String> {
+    let texts = |place: &str| {
+        let list = report.pointer(place).and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mut all = texts("/verdict/invalid");
+    all.extend(texts("/verdict/failures"));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_found_by_their_place() {
+        let report: Value = serde_json::from_str(
+            r#"{"new": 1, "broker": {"bytes_per_connection": 9.0, "bytes_per_further_connection": null},
+                "verdict": {"invalid": ["late"], "failures": ["1 lost"]}}"#,
+        )
+        .unwrap();
+        assert_eq!(figure(&report, Metric::BytesPerConnection), Some(9.0));
+        assert_eq!(figure(&report, Metric::P99), None);
+        assert_eq!(objections(&report), ["late", "1 lost"]);
+    }
+}

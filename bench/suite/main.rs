@@ -1,0 +1,129 @@
+//! `ringmq-suite`: ringmq beside other brokers, with the load of `ringmq-bench`.
+//!
+//! It starts brokers and the load generator as processes and reads their reports; it imports nothing of either. [`broker`]
+//! and [`scenario`] are the tables of what is measured, [`rounds`] runs them with [`launch`] and [`load`], [`record`] keeps
+//! every run, [`figures`], [`page`], [`plots`] and [`readme`] make of them what a reader sees.
+
+mod broker;
+mod cli;
+mod crosscheck;
+mod figures;
+mod launch;
+mod load;
+mod machine;
+mod page;
+mod plots;
+mod readme;
+mod record;
+mod report;
+mod rounds;
+mod scenario;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use broker::Broker;
+use clap::Parser;
+use cli::{Choice, Command, CommandLine, RunArgs};
+use launch::{Cores, Site};
+use load::Extent;
+use machine::Machine;
+use rounds::Suite;
+use scenario::Scenario;
+
+fn main() -> ExitCode {
+    let outcome = match CommandLine::parse().command {
+        Command::Run(run) => run_suite(&run),
+        Command::Report { folder } => {
+            folder.map_or_else(newest_results, Ok).and_then(|folder| report::write(&folder))
+        }
+        Command::Crosscheck(choice) => {
+            site(&choice).and_then(|site| crosscheck::check(&site, &installed(&choice, &site)?))
+        }
+        Command::List => list(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("ringmq-suite: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_suite(run: &RunArgs) -> Result<(), String> {
+    let site = site(&run.choice)?;
+    let brokers = installed(&run.choice, &site)?;
+    let scenarios = chosen(&run.scenarios)?;
+    let extent = Extent { duration_s: run.duration, warm_up_s: run.warm_up };
+    let mut machine = Machine::here(&site.root, &brokers);
+    (machine.duration_s, machine.warm_up_s) = (extent.duration_s, extent.warm_up_s);
+    let folder = run.results.clone().unwrap_or_else(|| results().join(machine.folder_name()));
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    report::write_machine(&folder, &machine)?;
+    println!("results in {}", folder.display());
+    Suite { site: &site, brokers: &brokers, scenarios: &scenarios, rounds: run.rounds, extent }
+        .run(&folder)?;
+    let _ = fs::remove_dir_all(&site.work);
+    report::write(&folder)
+}
+
+fn chosen(names: &[String]) -> Result<Vec<Scenario>, String> {
+    let all = scenario::read(&root().join("bench/scenarios.toml"))?;
+    if let Some(unknown) = names.iter().find(|name| !all.iter().any(|scenario| scenario.name == **name)) {
+        return Err(format!("no scenario {unknown}; `ringmq-suite list` names them"));
+    }
+    Ok(all.into_iter().filter(|scenario| names.is_empty() || names.contains(&scenario.name)).collect())
+}
+
+/// The brokers chosen, without those whose program is not there.
+fn installed(choice: &Choice, site: &Site) -> Result<Vec<Broker>, String> {
+    let mut brokers = Vec::new();
+    for name in &choice.brokers {
+        let broker = Broker::read(&root().join("bench/brokers"), name)?;
+        match broker.find_program(&site.root) {
+            Some(_) => brokers.push(broker),
+            None => eprintln!("{}: {} is not installed, left out", broker.name, broker.program),
+        }
+    }
+    if brokers.is_empty() { Err("none of these brokers is installed".to_owned()) } else { Ok(brokers) }
+}
+
+fn site(choice: &Choice) -> Result<Site, String> {
+    let work = std::env::temp_dir().join(format!("ringmq-suite-{}", std::process::id()));
+    fs::create_dir_all(&work).map_err(|error| format!("{}: {error}", work.display()))?;
+    let cores = Cores { broker: choice.broker_core, load: choice.load_core };
+    Ok(Site { root: root(), work, cores })
+}
+
+fn list() -> Result<(), String> {
+    for scenario in chosen(&[])? {
+        println!("{:<16} {}", scenario.name, scenario.title);
+    }
+    let folder = root().join("bench/brokers");
+    let entries = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    for entry in entries.flatten() {
+        let broker = Broker::read(&folder, &entry.path().display().to_string())?;
+        let place = if broker.find_program(&root()).is_some() { "" } else { " (not installed)" };
+        println!("{:<24} {}{place}", broker.name, broker.title);
+    }
+    Ok(())
+}
+
+/// The repository that this program was built in.
+pub(crate) fn root() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    root.canonicalize().unwrap_or(root)
+}
+
+fn results() -> PathBuf {
+    root().join("bench/results")
+}
+
+/// Folders begin with their date, so the last by name is the newest.
+fn newest_results() -> Result<PathBuf, String> {
+    let entries = fs::read_dir(results()).map_err(|error| format!("bench/results: {error}"))?;
+    let folders = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
+    folders.max().ok_or_else(|| "bench/results is empty".to_owned())
+}

@@ -1,0 +1,107 @@
+//! From a folder of runs to what a reader sees: page, plots, the table of the README.
+//!
+//! Owns the files of that folder but the runs. Must never run anything.
+
+use std::fs;
+use std::path::Path;
+
+use crate::broker::Broker;
+use crate::figures::figure;
+use crate::machine::Machine;
+use crate::page::{Results, rounded};
+use crate::plots::{self, Bar, Group, Plot};
+use crate::record::{self, Run};
+use crate::scenario::{self, Metric, Scenario};
+use crate::{readme, root};
+
+/// Writes down the machine beside the runs.
+///
+/// # Errors
+/// The file system's.
+pub(crate) fn write_machine(folder: &Path, machine: &Machine) -> Result<(), String> {
+    let text = serde_json::to_string_pretty(machine).map_err(|error| format!("the machine: {error}"))?;
+    put(&folder.join("machine.json"), &(text + "\n"))
+}
+
+/// Writes page and plots of a folder of results and, if it is one of bench/results, the table of the README.
+///
+/// # Errors
+/// There are no runs, or a file cannot be written.
+pub(crate) fn write(folder: &Path) -> Result<(), String> {
+    let runs = record::read(folder)?;
+    if runs.is_empty() {
+        return Err(format!("{}: no runs", folder.display()));
+    }
+    let text =
+        fs::read_to_string(folder.join("machine.json")).map_err(|error| format!("machine.json: {error}"))?;
+    let machine: Machine = serde_json::from_str(&text).map_err(|error| format!("machine.json: {error}"))?;
+    let scenarios = scenario::read(&root().join("bench/scenarios.toml"))?;
+    let brokers = brokers_of(&runs);
+    let results = Results { machine: &machine, scenarios: &scenarios, brokers: &brokers, runs: &runs };
+    let mut names = Vec::new();
+    for (name, plot) in plots_of(&results) {
+        plots::write(&plot, &folder.join(&name))?;
+        names.push(name);
+    }
+    put(&folder.join("README.md"), &results.page(&names))?;
+    let whole = folder.canonicalize().map_err(|error| format!("{}: {error}", folder.display()))?;
+    match whole.strip_prefix(root()) {
+        Ok(place) if place.starts_with("bench/results") => {
+            write_readme(&results, &place.display().to_string())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn write_readme(results: &Results<'_>, place: &str) -> Result<(), String> {
+    let readme = root().join("README.md");
+    let text = fs::read_to_string(&readme).map_err(|error| format!("README.md: {error}"))?;
+    let inside = format!(
+        "{}\n{}\n\nAll rounds, versions and plots: [{place}]({place}/README.md).",
+        results.table(),
+        results.caption()
+    );
+    put(&readme, &readme::replaced(&text, &inside)?)
+}
+
+fn put(path: &Path, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Names and titles of the brokers that were run, in the order in which they were.
+fn brokers_of(runs: &[Run]) -> Vec<(String, String)> {
+    let folder = root().join("bench/brokers");
+    let mut brokers: Vec<(String, String)> = Vec::new();
+    for run in runs {
+        if !brokers.iter().any(|(name, _)| *name == run.broker) {
+            let title = Broker::read(&folder, &run.broker).map_or(run.broker.clone(), |broker| broker.title);
+            brokers.push((run.broker.clone(), title));
+        }
+    }
+    brokers
+}
+
+/// The plots, by the names of their files.
+fn plots_of(results: &Results<'_>) -> Vec<(String, Plot)> {
+    let kinds = [
+        ("delivery.svg", "CPU of the broker per message delivered, us", Metric::CpuPerDelivery),
+        ("connection.svg", "CPU of the broker per connection, us", Metric::CpuPerConnection),
+        ("memory.svg", "resident bytes of the broker per idle connection", Metric::BytesPerConnection),
+        ("latency.svg", "99th percentile of the latency, us", Metric::P99),
+    ];
+    let plots = kinds.into_iter().map(|(name, title, metric)| {
+        let of_kind = results.scenarios.iter().filter(|scenario| scenario.metric == metric);
+        let groups = of_kind.map(|scenario| group(results, scenario)).filter(|group| !group.bars.is_empty());
+        let legend = results.brokers.iter().map(|(_, title)| title.clone()).collect();
+        (name.to_owned(), Plot { title: title.to_owned(), legend, groups: groups.collect() })
+    });
+    plots.filter(|(_, plot)| !plot.groups.is_empty()).collect()
+}
+
+fn group(results: &Results<'_>, scenario: &Scenario) -> Group {
+    let bars = results.brokers.iter().enumerate().filter_map(|(series, (name, _))| {
+        let value = figure(results.runs, scenario, name)?.median;
+        Some(Bar { series, value, label: rounded(value) })
+    });
+    Group { title: scenario.title.replace('`', ""), bars: bars.collect() }
+}

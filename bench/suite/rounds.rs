@@ -1,0 +1,133 @@
+//! The rounds: A B C A B C, scenario by scenario, until each broker has had its share.
+//!
+//! Owns the order and what is skipped because it is there already. Must never judge a figure.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::broker::Broker;
+use crate::launch::{Running, Site};
+use crate::load::{self, Extent};
+use crate::record::{self, Run};
+use crate::scenario::Scenario;
+
+/// What is to be run.
+pub(crate) struct Suite<'a> {
+    pub(crate) site: &'a Site,
+    pub(crate) brokers: &'a [Broker],
+    pub(crate) scenarios: &'a [Scenario],
+    pub(crate) rounds: u32,
+    pub(crate) extent: Extent,
+}
+
+impl Suite<'_> {
+    /// Runs what is not in `folder` yet. A broker that fails in a scenario is told of, and the others go on.
+    ///
+    /// # Errors
+    /// A result cannot be written.
+    pub(crate) fn run(&self, folder: &Path) -> Result<(), String> {
+        let done = record::read(folder)?;
+        let is_done = |scenario: &Scenario, broker: &Broker, round| {
+            let is_it =
+                |run: &&Run| run.scenario == scenario.name && run.broker == broker.name && run.round == round;
+            done.iter().any(|run| is_it(&run) && run.failure.is_none())
+        };
+        for round in 1..=self.rounds {
+            for scenario in self.scenarios {
+                for broker in self.brokers.iter().filter(|broker| broker.can_all(&scenario.needs)) {
+                    if is_done(scenario, broker, round) {
+                        continue;
+                    }
+                    let run = self.run_one(scenario, broker, round);
+                    println!("{}", told(&run, scenario));
+                    record::append(folder, &run)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn run_one(&self, scenario: &Scenario, broker: &Broker, round: u32) -> Run {
+        let mut run = Run {
+            scenario: scenario.name.clone(),
+            broker: broker.name.clone(),
+            round,
+            started: String::new(),
+            load: String::new(),
+            report: Value::Null,
+            failure: None,
+        };
+        match self.site.start(broker, 0) {
+            Ok(running) => {
+                let outcome = self.load(scenario, &running, &mut run);
+                run.report = outcome.map(|report| self.portable_report(report)).unwrap_or_else(|error| {
+                    run.failure = Some(error);
+                    Value::Null
+                });
+            }
+            Err(error) => run.failure = Some(error),
+        }
+        run
+    }
+
+    fn load(&self, scenario: &Scenario, broker: &Running, run: &mut Run) -> Result<Value, String> {
+        let command = load::command(self.site, scenario, &self.extent, broker);
+        run.started = self.portable(&broker.command);
+        run.load = self.portable(&command);
+        load::run(self.site, &command)
+    }
+
+    /// A command without the paths of this machine.
+    fn portable(&self, words: &[String]) -> String {
+        self.without_paths(&words.join(" "))
+    }
+
+    /// A report without the paths of this machine and without what it tells second by second.
+    fn portable_report(&self, mut report: Value) -> Value {
+        shorten(&mut report);
+        serde_json::from_str(&self.without_paths(&report.to_string())).unwrap_or(report)
+    }
+
+    fn without_paths(&self, text: &str) -> String {
+        let (root, work) = (self.site.root.display().to_string(), self.site.work.display().to_string());
+        text.replace(&work, "WORK").replace(&format!("{root}/"), "")
+    }
+}
+
+/// Leaves out of a report what would make it long: lists of many rows, encoded histograms.
+fn shorten(value: &mut Value) {
+    const LIST_MAX: usize = 20;
+    const TEXT_MAX: usize = 500;
+    match value {
+        Value::Array(list) if list.len() > LIST_MAX => *value = Value::Null,
+        Value::String(text) if text.len() > TEXT_MAX => *value = Value::Null,
+        Value::Array(list) => list.iter_mut().for_each(shorten),
+        Value::Object(map) => map.values_mut().for_each(shorten),
+        _ => {}
+    }
+}
+
+/// A line for who waits.
+fn told(run: &Run, scenario: &Scenario) -> String {
+    let figure = load::figure(&run.report, scenario.metric);
+    let figure = figure.map_or("-".to_owned(), |figure| format!("{figure:.3} {}", scenario.metric.unit()));
+    let mut text = format!("{:>2}  {:<16} {:<22} {figure}", run.round, run.scenario, run.broker);
+    let objections = run.failure.iter().cloned().chain(load::objections(&run.report));
+    objections.for_each(|objection| text.push_str(&format!("\n      {objection}")));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_long_is_left_out() {
+        let rows: Vec<u32> = (0..100).collect();
+        let mut report =
+            serde_json::json!({"series": rows, "few": [1, 2], "deep": {"text": "x".repeat(501)}});
+        shorten(&mut report);
+        assert_eq!(report, serde_json::json!({"series": null, "few": [1, 2], "deep": {"text": null}}));
+    }
+}
