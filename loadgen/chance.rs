@@ -24,6 +24,11 @@ impl Chance {
     pub(crate) fn share(&mut self) -> f64 {
         (self.number() >> 11) as f64 / (1_u64 << 53) as f64
     }
+
+    /// A number below a bound above 0.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        ((u128::from(self.number()) * bound as u128) >> 64) as usize
+    }
 }
 
 /// A number that depends on every bit of another one.
@@ -50,5 +55,8 @@ mod tests {
             (mean - 0.5).abs() < 0.02 && shares(5).iter().all(|share| (0.0..1.0).contains(share)),
             "{mean}"
         );
+        let (mut chance, mut counts) = (Chance::new(7), [0; 10]);
+        (0..10_000).for_each(|_| counts[chance.below(10)] += 1);
+        assert!(counts.iter().all(|count| (900..1100).contains(count)), "{counts:?}");
     }
 }

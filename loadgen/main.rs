@@ -18,6 +18,7 @@
 //! | `host` | facts of the machine |
 //! | `report` | figures, verdict, text, JSON and CSV |
 //! | `judge` | commands that read reports |
+//! | `statistics` | whether two sets of figures differ |
 //! | `output` | where they are written |
 //! | `view` | what is shown while a run goes on |
 
@@ -40,6 +41,7 @@ mod scenario;
 mod schedule;
 mod series;
 mod stamp;
+mod statistics;
 mod tls;
 mod view;
 mod workload;

@@ -6,11 +6,23 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::clock::Nanos;
+
+use super::values;
+
 /// What to do with reports.
 #[derive(Subcommand, Debug)]
 pub(crate) enum JudgeArgs {
     /// Show a report again, or turn it into a table or a page.
     Show(ShowArgs),
+    /// Say what differs between two reports of the same load, and how sure that is.
+    ///
+    /// Exit codes: 0 B is not worse than A; 1 it is; 2 nothing to compare; 3 one of the runs was not valid.
+    Compare(CompareArgs),
+    /// Start two brokers in turn, load them alike, and say what differs.
+    ///
+    /// Exit codes: 0 with a verdict; 1 if a broker failed a check; 2 wrong usage; 3 too few valid rounds for a verdict.
+    Versus(VersusArgs),
 }
 
 /// A report and its other forms.
@@ -24,4 +36,54 @@ pub(crate) struct ShowArgs {
     /// Write it as a page with plots, which any browser opens without a network.
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+}
+
+/// Two reports.
+#[derive(Args, Debug)]
+pub(crate) struct CompareArgs {
+    /// A report written with --report.
+    pub(crate) a: PathBuf,
+    /// Another one.
+    pub(crate) b: PathBuf,
+    /// The smallest effect that counts: 0.05 for 5 %.
+    #[arg(long, default_value_t = 0.05, value_parser = values::share)]
+    pub(crate) threshold: f64,
+}
+
+/// Two brokers and a load.
+#[derive(Args, Debug)]
+pub(crate) struct VersusArgs {
+    /// Command that starts broker A; {port} stands for the port to listen on at 127.0.0.1.
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) a: String,
+    /// Command that starts broker B.
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) b: String,
+    /// The load: a scenario file or the name of a preset, as for `run`.
+    #[arg(long)]
+    pub(crate) scenario: Option<String>,
+    /// Or a workload and its options as on the command line, without a broker: -- fan-in -p 100 --window 64
+    #[arg(last = true, value_name = "WORKLOAD")]
+    pub(crate) load: Vec<String>,
+    /// Rounds of each broker.
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=60))]
+    pub(crate) rounds: u32,
+    /// The smallest effect that counts: 0.05 for 5 %.
+    #[arg(long, default_value_t = 0.05, value_parser = values::share)]
+    pub(crate) threshold: f64,
+    /// CPUs of the broker: a list such as 0-2,5, auto (all but the last) or none.
+    #[arg(long, default_value = "auto", value_name = "CPUS")]
+    pub(crate) pin_broker: String,
+    /// CPUs of the load: a list, auto (the last) or none.
+    #[arg(long, default_value = "auto", value_name = "CPUS")]
+    pub(crate) pin_load: String,
+    /// Time for a broker to listen.
+    #[arg(long, default_value = "10s", value_parser = values::span)]
+    pub(crate) start_timeout: Nanos,
+    /// Time for a broker to come to rest after that.
+    #[arg(long, default_value = "300ms", value_parser = values::span)]
+    pub(crate) settle: Nanos,
+    /// Write all rounds and the verdict as JSON to a file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
 }

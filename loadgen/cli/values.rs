@@ -22,6 +22,14 @@ pub(crate) fn interval(text: &str) -> Result<Nanos, String> {
     }
 }
 
+/// A share from 0 to 1: `0.05`.
+pub(crate) fn share(text: &str) -> Result<f64, String> {
+    match f64::from_str(text) {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("a share is a number from 0 to 1, such as 0.05 for 5 %".into()),
+    }
+}
+
 /// A rate per second above 0: `2500`, `0.5`, `20k`, `1.5M`.
 pub(crate) fn rate(text: &str) -> Result<f64, String> {
     let (number, factor) = match text.strip_suffix('k') {

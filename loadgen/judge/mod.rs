@@ -2,7 +2,9 @@
 //!
 //! Owns what each command does with its files. Must never make load itself.
 
+mod compare;
 mod files;
+mod versus;
 
 use crate::cli::{JudgeArgs, ShowArgs};
 use crate::output;
@@ -14,6 +16,8 @@ use crate::output;
 pub(crate) fn judge(args: &JudgeArgs) -> Result<u8, String> {
     match args {
         JudgeArgs::Show(args) => show(args),
+        JudgeArgs::Compare(args) => compare::compare(args),
+        JudgeArgs::Versus(args) => versus::versus(args),
     }
 }
 

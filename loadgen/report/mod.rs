@@ -6,9 +6,10 @@
 mod costs;
 mod csv;
 mod digest;
+mod figures;
 mod html;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod text;
 mod verdict;
 
@@ -28,6 +29,8 @@ use crate::series::{Distribution, Row};
 
 use costs::{BrokerCosts, GeneratorCosts};
 use verdict::Verdict;
+
+pub(crate) use figures::{Intervals, Metric};
 
 /// Number of the JSON form.
 const SCHEMA: u32 = 3;

@@ -7,8 +7,9 @@ use clap::Parser;
 use crate::cli::{Command, CommandLine};
 use crate::clock::SECOND;
 use crate::drive::{Broken, Marks};
+use crate::latency::Latency;
 use crate::process::Usage;
-use crate::series::{GeneratorUse, Recording};
+use crate::series::{GeneratorUse, ProcessUse, Recording};
 use crate::stamp::{STAMP_BYTES, Stamp};
 
 use super::*;
@@ -210,4 +211,38 @@ fn a_page_needs_nothing_from_elsewhere_and_tells_the_verdict_first() {
     assert!(page.contains("Latency by percentile") && page.contains("Distribution of latency"));
     let lossy = report("-q 1", &outcome(1..1000)).to_html();
     assert!(lossy.contains("Failed:") && lossy.contains("<li>1 messages lost at QoS 1</li>"));
+}
+
+/// A report of a run with these intervals: messages delivered in a second, their latency in microseconds, and the broker's
+/// CPU use.
+pub(crate) fn report_of(intervals: &[(u64, u64, f64)]) -> Report {
+    let mut whole = outcome(0..1000);
+    whole.recording.rows = intervals
+        .iter()
+        .map(|(delivered, latency_us, cores)| {
+            let mut latency = Latency::new();
+            (0..*delivered).for_each(|_| latency.record(latency_us * 1000));
+            Row {
+                delivered: *delivered,
+                latency: Some(Distribution::new(&latency)),
+                broker: Some(ProcessUse { cores: *cores, ..ProcessUse::default() }),
+                ..row(5, 0.2)
+            }
+        })
+        .collect();
+    report("", &whole)
+}
+
+#[test]
+fn figures_of_chosen_intervals_are_those_of_a_run_of_them() {
+    let report = report_of(&[(100, 50, 0.1), (300, 80, 0.3), (100, 900, 0.2)]);
+    let mut intervals = Intervals::of(&report).unwrap();
+    assert_eq!(intervals.count(), 3);
+    let near = |found: Vec<f64>, expected: [f64; 5]| {
+        let is_near = |(a, b): (&f64, &f64)| (a - b).abs() <= b * 0.001;
+        assert!(found.iter().zip(&expected).all(is_near), "{found:?} {expected:?}");
+    };
+    near(intervals.figures(&[0, 1, 2]), [500.0 / 3.0, 80.0, 900.0, 900.0, 1200.0]);
+    near(intervals.figures(&[0, 0]), [100.0, 50.0, 50.0, 50.0, 1000.0]);
+    near(intervals.figures(&[1]), [300.0, 80.0, 80.0, 80.0, 1000.0]);
 }

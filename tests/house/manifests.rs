@@ -63,6 +63,7 @@ const FLOORS: &[Floor] = &[
             "serde",
             "serde_json",
             "sha2",
+            "shlex",
             "signal-hook",
             "toml",
         ],

@@ -42,6 +42,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("serde", &["loadgen/", "bench/suite/"]),
     ("serde_json", &["loadgen/", "bench/suite/"]),
     ("sha2", &["loadgen/"]),
+    ("shlex", &["loadgen/judge/versus/round.rs"]),
     ("signal_hook", &["src/server/runtime/signals.rs", "src/server/runtime/launch.rs", "loadgen/"]),
     ("toml", &["src/server/config/", "loadgen/scenario/", "bench/suite/"]),
     ("tracing", &["src/server/runtime/", "src/server/net/receive.rs"]),
