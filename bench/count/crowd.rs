@@ -27,6 +27,8 @@ pub(crate) enum Homes {
     One,
     /// Two shards: publishers on one, subscribers on the other.
     Apart,
+    /// That many shards; the names of the clients decide.
+    Spread(u16),
 }
 
 /// What a round is like.
@@ -60,9 +62,14 @@ struct Answers {
 }
 
 impl Plan {
+    /// Messages of one round.
+    fn messages(&self) -> u64 {
+        self.publishers as u64 * u64::from(self.window)
+    }
+
     /// Deliveries of one round.
-    pub(crate) fn deliveries(&self) -> u64 {
-        let sent = self.publishers as u64 * u64::from(self.window);
+    fn deliveries(&self) -> u64 {
+        let sent = self.messages();
         if self.shape == Shape::Everyone { sent * self.subscribers as u64 } else { sent }
     }
 }
@@ -73,6 +80,7 @@ impl Crowd {
         let mut desk = Desk::new(match plan.homes {
             Homes::One => 1,
             Homes::Apart => 2,
+            Homes::Spread(shards) => shards,
         });
         for number in 0..plan.subscribers {
             let client = connect(&mut desk, 's', number, place(plan.homes, 1));
@@ -109,6 +117,11 @@ impl Crowd {
                 desk.settle();
             });
         }
+    }
+
+    /// Messages of one round.
+    pub(crate) fn messages(&self) -> u64 {
+        self.plan.messages()
     }
 
     /// Deliveries of one round.

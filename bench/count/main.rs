@@ -3,7 +3,7 @@
 //! Instructions do not depend on what else the machine does, so two revisions can be compared anywhere, and a check can
 //! hold what was gained. They are not time: a cache miss costs as much as a register move here. [`benches`] are what is
 //! counted, [`callgrind`] counts them, [`profile`] tells where they go, [`ratchet`] holds the counts, [`revision`] builds another
-//! revision to compare.
+//! revision to compare, [`scale`] tells what grows with size.
 
 mod benches;
 mod callgrind;
@@ -15,6 +15,7 @@ mod packets;
 mod profile;
 mod ratchet;
 mod revision;
+mod scale;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -35,6 +36,8 @@ usage: ringmq-count COMMAND
   compare REVISION [NAME...]  counts here and in another revision of this repository
   profile NAME                the functions that take most, alone and with all they call
   list                        the names
+  scale subscriptions         a million subscriptions: bytes of each, and a message among them
+  scale shards                1 to 64 shards: letters, posts and work per message
 ";
 
 fn main() -> ExitCode {
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         ["update"] => update(),
         ["compare", revision, ref names @ ..] => compare(revision, names),
         ["profile", name] => profile_of(name),
+        ["scale", what] => scale::run(what),
         ["list"] => {
             benches::all().for_each(|bench| println!("{}", bench.name));
             Ok(())
