@@ -2,6 +2,9 @@
 //!
 //! Owns the numbering: clients by group, senders by lane. Must never know when anything happens.
 
+#[cfg(test)]
+mod tests;
+
 use std::ops::Range;
 
 use ringmq_protocol::{Qos, Version};
@@ -41,6 +44,10 @@ pub(crate) struct Lane {
     /// The clients at both ends.
     pub(crate) publishers: Range<u32>,
     pub(crate) subscribers: Range<u32>,
+    /// Where messages are requests, who answers them; the subscribers are then the publishers.
+    pub(crate) responders: Range<u32>,
+    /// Whether requests name their response topic.
+    pub(crate) has_response_topic: bool,
     /// Publisher n of this lane is sender `first_sender` + n of the run.
     pub(crate) first_sender: u32,
     pub(crate) routing: Routing,
@@ -117,9 +124,10 @@ impl Workload {
         (sender - self.lanes[at].first_sender < self.lanes[at].publisher_count()).then_some(at)
     }
 
-    /// Whether a client publishes.
+    /// Whether a client publishes, be it answers alone.
     pub(crate) fn is_publisher(&self, client: u32) -> bool {
-        self.lanes.iter().any(|lane| lane.publishers.contains(&client))
+        let publishes = |lane: &Lane| lane.publishers.contains(&client) || lane.responders.contains(&client);
+        self.lanes.iter().any(publishes)
     }
 
     /// Writes who a client is.
@@ -135,8 +143,14 @@ impl Workload {
     /// The filters to which a client subscribes, early or late, each with its quality.
     pub(crate) fn filters(&self, client: u32, when: Subscribing) -> Vec<(String, Qos)> {
         let lanes = self.lanes.iter().filter(|lane| lane.is_late == (when == Subscribing::Late));
-        let own = lanes.filter(|lane| lane.subscribers.contains(&client));
-        own.map(|lane| (lane.filter(client - lane.subscribers.start), lane.subscribe_qos)).collect()
+        let filter = |lane: &Lane| {
+            if lane.responders.contains(&client) {
+                return Some((lane.request_filter(), lane.subscribe_qos));
+            }
+            let is_own = lane.subscribers.contains(&client);
+            is_own.then(|| (lane.filter(client - lane.subscribers.start), lane.subscribe_qos))
+        };
+        lanes.filter_map(filter).collect()
     }
 
     /// Whether messages flow at all.
@@ -163,8 +177,9 @@ fn terms(scenario: &Scenario, group: &Clients) -> Result<Terms, String> {
     let mut payload_bytes_max = 0;
     let mut needs = Needs { qos: Qos::AtMostOnce, wildcards: false, retain: false, shared: false };
     for flow in &scenario.flows {
-        let (publishes, subscribes) =
-            (flow.from == group.name, flow.to.as_ref().is_some_and(|to| *to == group.name));
+        let (is_from, is_to) = (flow.from == group.name, flow.to.as_ref() == Some(&group.name));
+        let is_both = flow.route == Route::Request && (is_from || is_to);
+        let (publishes, subscribes) = (is_from || is_both, is_to || is_both);
         if publishes {
             inflight_max = inflight_max.max(flow.inflight);
             needs.qos = needs.qos.max(qos(flow.qos));
@@ -173,7 +188,7 @@ fn terms(scenario: &Scenario, group: &Clients) -> Result<Terms, String> {
         if subscribes {
             payload_bytes_max = payload_bytes_max.max(flow.payload.bytes_max()?);
             needs.wildcards |= flow.is_wildcard(scenario);
-            needs.shared |= flow.route == Route::Shared;
+            needs.shared |= flow.route == Route::Shared || is_to && flow.shares_requests(scenario);
         }
     }
     Ok(Terms {
@@ -197,11 +212,17 @@ fn qos(bits: u8) -> Qos {
 }
 
 impl Flow {
+    /// Whether several clients share the requests.
+    fn shares_requests(&self, scenario: &Scenario) -> bool {
+        let group = self.to.as_ref().and_then(|to| scenario.clients.iter().find(|group| group.name == *to));
+        self.route == Route::Request && group.is_some_and(|group| group.count > 1)
+    }
+
     /// Whether its subscribers need more than the name of a topic.
     fn is_wildcard(&self, scenario: &Scenario) -> bool {
         let publishers = scenario.group(&self.from).map_or(0, |at| scenario.clients[at].count);
         let template = Template::parse(&self.topic);
-        let is_for_all = matches!(self.route, Route::Everyone | Route::Shared);
+        let is_for_all = matches!(self.route, Route::Everyone | Route::Shared | Route::Request);
         template.is_ok_and(|template| {
             template.has_number() || is_for_all && publishers > 1 && template.has_client()
         })
@@ -217,7 +238,12 @@ impl Lane {
     ) -> Result<Lane, String> {
         let clients = |name: &str| scenario.group(name).map_or(0..0, |at| groups[at].clients.clone());
         let topic = Template::parse(&flow.topic)?;
-        let subscribers = flow.to.as_deref().map_or(0..0, clients);
+        let publishers = clients(&flow.from);
+        let others = flow.to.as_deref().map_or(0..0, clients);
+        let (subscribers, responders) = match flow.route {
+            Route::Request => (publishers.clone(), others),
+            _ => (others, 0..0),
+        };
         let routing = match flow.route {
             // Messages of different topics have no order between them.
             Route::Everyone if topic.has_number() => Routing::EveryoneUnordered,
@@ -225,11 +251,16 @@ impl Lane {
             Route::Pairs => Routing::Pairs,
             Route::Shared => Routing::Group,
             Route::Addressed => Routing::Addressed,
+            Route::Request if responders.len() > 1 => Routing::PairsUnordered,
+            Route::Request => Routing::Pairs,
         };
+        let is_v5 = scenario.group(&flow.from).is_some_and(|at| scenario.clients[at].mqtt == Level::V5);
         Ok(Lane {
             name: flow.name.clone(),
-            publishers: clients(&flow.from),
+            publishers,
             subscribers,
+            responders,
+            has_response_topic: flow.route == Route::Request && is_v5,
             first_sender,
             routing,
             publish_qos: qos(flow.qos),
@@ -274,7 +305,7 @@ impl Lane {
         let n = u64::from(sequence) * u64::from(self.publisher_count()) + u64::from(publisher);
         let client = match self.route {
             Route::Addressed => (n % u64::from(self.subscriber_count())) as u32,
-            Route::Everyone | Route::Pairs | Route::Shared => publisher,
+            Route::Everyone | Route::Pairs | Route::Shared | Route::Request => publisher,
         };
         self.topic.write(&Numbers { run: self.run, group: 0, client, n }, out);
     }
@@ -291,93 +322,19 @@ impl Lane {
             Route::Everyone => all,
             Route::Shared => format!("$share/{}/{all}", self.share),
             Route::Pairs | Route::Addressed => filter(subscriber, Open::Number),
+            Route::Request => reply_topic(&filter(subscriber, Open::Number)),
         }
+    }
+
+    /// The filter of those who answer.
+    fn request_filter(&self) -> String {
+        let numbers = Numbers { run: self.run, ..Numbers::default() };
+        let all = self.topic.filter(&numbers, Open::NumberAndClient);
+        if self.responders.len() > 1 { format!("$share/{}/{all}", self.share) } else { all }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn workload(publishers: u32, subscribers: u32, flow: &str) -> Workload {
-        let text = format!(
-            "name = 'test'\n\
-             clients = [{{ name = 'p', count = {publishers} }}, {{ name = 's', count = {subscribers} }}]\n\
-             flows = [{{ name = 'f', from = 'p', to = 's', pace = {{ kind = 'unpaced' }}, {flow} }}]\n\
-             stages = [{{ stage = 'ramp' }}]"
-        );
-        Workload::new(&Scenario::from_toml(&text).unwrap(), 0xAB).unwrap()
-    }
-
-    fn topic(lane: &Lane, publisher: u32, sequence: u32) -> String {
-        let mut topic = String::new();
-        lane.write_topic(publisher, sequence, &mut topic);
-        topic
-    }
-
-    #[test]
-    fn clients_are_numbered_through() {
-        let workload = workload(2, 3, "");
-        assert_eq!(workload.clients(), 5);
-        assert_eq!(workload.lanes[0].publishers, 0..2);
-        assert_eq!(workload.lanes[0].subscribers, 2..5);
-        assert!(workload.is_publisher(1) && !workload.is_publisher(2));
-        let mut identity = Identity::default();
-        workload.identify(4, &mut identity);
-        assert_eq!(identity.client_id, "rb000000abb2");
-    }
-
-    #[test]
-    fn the_longest_client_identifier_is_one_that_every_server_takes() {
-        let mut workload = workload(1, 1, "");
-        workload.run = u32::MAX;
-        workload.groups[1].clients = 1..u32::MAX;
-        let mut identity = Identity::default();
-        workload.identify(u32::MAX - 1, &mut identity);
-        let id = identity.client_id;
-        assert!(id.len() <= 23 && id.chars().all(|c| c.is_ascii_alphanumeric()), "{id}");
-    }
-
-    #[test]
-    fn filters_match_the_topics_they_are_for() {
-        for (publishers, flow) in [
-            (1, "qos = 0"),
-            (3, "qos = 0"),
-            (1, "retain = true"),
-            (3, "topic = 'fleet/x-{client}/{n}/y'"),
-            (1, "route = 'shared', share = 'g'"),
-            (2, "route = 'shared', share = 'g'"),
-        ] {
-            let lane = &workload(publishers, 2, flow).lanes[0];
-            let filter = lane.filter(1).replace("$share/g/", "");
-            assert!(ringmq_protocol::matches(&filter, &topic(lane, publishers - 1, 7)), "{filter}");
-        }
-        let pairs = &workload(2, 2, "route = 'pairs'").lanes[0];
-        assert!(ringmq_protocol::matches(&pairs.filter(1), &topic(pairs, 1, 7)));
-        assert!(!ringmq_protocol::matches(&pairs.filter(1), &topic(pairs, 0, 7)));
-        let addressed = &workload(2, 3, "route = 'addressed'").lanes[0];
-        assert!(ringmq_protocol::matches(&addressed.filter(2), &topic(addressed, 0, 1)));
-        assert!(!ringmq_protocol::matches(&addressed.filter(1), &topic(addressed, 0, 1)));
-    }
-
-    #[test]
-    fn each_retained_message_has_a_topic_of_its_own() {
-        let lane = &workload(3, 1, "retain = true").lanes[0];
-        let mut topics: Vec<_> = (0..30).map(|number| topic(lane, number % 3, number / 3)).collect();
-        topics.sort();
-        topics.dedup();
-        assert_eq!(topics.len(), 30);
-    }
-
-    #[test]
-    fn a_sender_belongs_to_one_lane() {
-        let mut workload = workload(2, 2, "");
-        let mut second = workload.lanes[0].clone();
-        second.first_sender = 2;
-        workload.lanes.push(second);
-        assert_eq!(
-            [0, 1, 2, 3, 4].map(|sender| workload.lane_of(sender)),
-            [Some(0), Some(0), Some(1), Some(1), None]
-        );
-    }
+/// Where the answer to a request goes that does not say.
+pub(crate) fn reply_topic(topic: &str) -> String {
+    format!("{topic}/reply")
 }

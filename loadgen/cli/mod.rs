@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::clock::Nanos;
-use crate::scenario::{OnLoss, Session};
+use crate::scenario::{OnLoss, Pace, Payload, Session};
 use values::{BrokerUrl, Source};
 
 pub(crate) use judge::{CompareArgs, JudgeArgs, ShowArgs, VersusArgs};
@@ -115,6 +115,35 @@ pub(crate) enum WorkloadArgs {
         #[command(flatten)]
         common: CommonArgs,
     },
+    /// Requests and their answers: latency is the whole way there and back.
+    RequestResponse {
+        /// Clients that ask.
+        #[arg(short = 'p', long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        requesters: u32,
+        /// Clients that answer; several share the requests.
+        #[arg(short = 's', long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        responders: u32,
+        #[command(flatten)]
+        traffic: TrafficArgs,
+        #[command(flatten)]
+        common: CommonArgs,
+    },
+    /// Pairs whose connections are all reset at once, in the middle of the time: how long until they are back.
+    Reconnect {
+        /// Pairs.
+        #[arg(short, long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        pairs: u32,
+        /// The share of the connections that is reset, 0 to 1.
+        #[arg(long, default_value_t = 1.0)]
+        share: f64,
+        /// Who is not back after this long has failed.
+        #[arg(long, default_value = "1m", value_parser = values::span)]
+        within: Nanos,
+        #[command(flatten)]
+        traffic: TrafficArgs,
+        #[command(flatten)]
+        common: CommonArgs,
+    },
     /// Open connections as fast as allowed and close them once all stand. Latency counts from the first packet to CONNACK.
     Connect {
         /// Connections.
@@ -145,9 +174,14 @@ pub(crate) struct MessageArgs {
     /// Quality of service of the subscriptions, if it differs.
     #[arg(long, value_parser = clap::value_parser!(u8).range(0..=2))]
     pub(crate) subscribe_qos: Option<u8>,
-    /// Bytes of a payload; the first 16 carry sender, sequence and time.
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(16..=268_000_000))]
-    pub(crate) payload: u32,
+    /// Bytes of a payload, of which the first 16 carry sender, sequence and time: 64, or any size of a range as 64..1024, or
+    /// the contents of a file as @FILE.
+    #[arg(long, default_value = "64")]
+    pub(crate) payload: Payload,
+    /// The topic, with the places {run}, {client} (number of the publisher, or of the addressee) and {n} (number of the
+    /// message): fleet/{client}/{n}. Without it, PREFIX/{run}/{client}.
+    #[arg(long, conflicts_with_all = ["topic_prefix", "topic_depth"])]
+    pub(crate) topic: Option<String>,
     /// Publishes at QoS 1 and 2 that one publisher has unacknowledged at most.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) inflight: u16,
@@ -162,8 +196,17 @@ pub(crate) struct TrafficArgs {
     #[command(flatten)]
     pub(crate) message: MessageArgs,
     /// Open loop (default, at 1,000): messages per second of all publishers together, on an absolute schedule.
-    #[arg(short, long, value_parser = values::rate, conflicts_with = "window")]
+    #[arg(short, long, value_parser = values::rate, conflicts_with_all = ["window", "steps", "bursts"])]
     pub(crate) rate: Option<f64>,
+    /// Let the messages of --rate arrive at random, with exponentially distributed gaps, instead of evenly.
+    #[arg(long, conflicts_with_all = ["window", "steps", "bursts"])]
+    pub(crate) poisson: bool,
+    /// Open loop with one rate after the other: 1k:10s,5k:10s. The last one stays.
+    #[arg(long, value_parser = values::steps, conflicts_with_all = ["window", "bursts"])]
+    pub(crate) steps: Option<Pace>,
+    /// Open loop with so many messages at the same instant, again and again: 500:10s.
+    #[arg(long, value_parser = values::bursts, conflicts_with = "window")]
+    pub(crate) bursts: Option<Pace>,
     /// Closed loop instead: messages of one publisher that are on their way to their subscribers at a time.
     #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) window: Option<u32>,
@@ -236,6 +279,9 @@ pub(crate) struct ClientArgs {
     /// First level of all topics; the second is the number of the run.
     #[arg(long, default_value = "bench")]
     pub(crate) topic_prefix: String,
+    /// Levels of all topics.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(3..=100))]
+    pub(crate) topic_depth: u32,
     /// Connections to begin per second. Without it: as fast as --connect-inflight allows.
     #[arg(long, value_parser = values::rate)]
     pub(crate) connect_rate: Option<f64>,
@@ -296,6 +342,8 @@ impl WorkloadArgs {
             | WorkloadArgs::Pairs { common, .. }
             | WorkloadArgs::Shared { common, .. }
             | WorkloadArgs::Retained { common, .. }
+            | WorkloadArgs::RequestResponse { common, .. }
+            | WorkloadArgs::Reconnect { common, .. }
             | WorkloadArgs::Connect { common, .. }
             | WorkloadArgs::Idle { common, .. } => &common.target,
         }

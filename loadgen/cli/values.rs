@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 
 use crate::clock::{MILLISECOND, Nanos, SECOND};
-use crate::scenario::Span;
+use crate::scenario::{Pace, RateStep, Span};
 
 /// A span of time: `250ms`, `10s`, `2m`, `1h`.
 pub(crate) fn span(text: &str) -> Result<Nanos, String> {
@@ -40,6 +40,23 @@ pub(crate) fn rate(text: &str) -> Result<f64, String> {
         Ok(rate) if rate > 0.0 && rate <= 1e8 => Ok(rate),
         _ => Err("a rate is a number above 0 and up to 100M per second, such as 500 or 20k".into()),
     }
+}
+
+/// Rates one after the other: `1k:10s,5k:1m`.
+pub(crate) fn steps(text: &str) -> Result<Pace, String> {
+    let step = |part: &str| {
+        let (number, time) =
+            part.split_once(':').ok_or("steps are rates and spans, such as 1k:10s,5k:10s")?;
+        Ok(RateStep { rate_per_s: rate(number)?, span: time.parse()? })
+    };
+    Ok(Pace::Stepped { steps: text.split(',').map(step).collect::<Result<_, String>>()? })
+}
+
+/// So many messages at an instant, again after a span: `500:10s`.
+pub(crate) fn bursts(text: &str) -> Result<Pace, String> {
+    let wrong = "bursts are a number of messages and a span, such as 500:10s";
+    let (number, time) = text.split_once(':').ok_or(wrong)?;
+    Ok(Pace::Bursts { messages: number.parse().map_err(|_| wrong)?, every: time.parse()? })
 }
 
 /// The address of a broker: `tcp://HOST[:PORT]` or `tls://HOST[:PORT]`.
@@ -137,6 +154,17 @@ mod tests {
         for wrong in ["0", "-3", "x", "", "NaN", "inf", "101M"] {
             assert!(rate(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn steps_and_bursts_are_pairs() {
+        let step = |rate_per_s, seconds| RateStep { rate_per_s, span: Span(seconds * SECOND) };
+        assert_eq!(steps("1k:10s,5:1m"), Ok(Pace::Stepped { steps: vec![step(1000.0, 10), step(5.0, 60)] }));
+        assert_eq!(bursts("500:10s"), Ok(Pace::Bursts { messages: 500, every: Span(10 * SECOND) }));
+        for wrong in ["", "5", "x:1s", "5:x", "5:1s,"] {
+            assert!(steps(wrong).is_err(), "{wrong}");
+        }
+        assert!(bursts("1.5:1s").is_err() && bursts("5").is_err());
     }
 
     #[test]

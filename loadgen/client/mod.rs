@@ -25,7 +25,7 @@ use framer::Framer;
 use held::Held;
 use outflow::{Outflow, Step};
 
-pub(crate) use outflow::{Origin, Unfinished};
+pub(crate) use outflow::{NO_SENDER, Origin, Unfinished};
 
 /// A SUBSCRIBE has this identifier, which no window of publishes reaches; there is one at a time.
 const SUBSCRIBE_ID: PacketId = PacketId::MAX;
@@ -92,6 +92,8 @@ pub(crate) struct Publication<'a> {
     pub(crate) payload: &'a [u8],
     pub(crate) qos: Qos,
     pub(crate) retain: bool,
+    /// 5.0 only.
+    pub(crate) properties: Properties<'a>,
     /// Given back when it is done.
     pub(crate) origin: Origin,
 }
@@ -135,13 +137,15 @@ impl Client {
         Packet::Connect(connect).encode(terms.version, out);
     }
 
-    /// Forgets a connection that has ended. Of a session that does not outlive it, `abandon` is told each publish under
+    /// Forgets a connection that has ended, and answers under way with it, which nobody could write again. Of a session that does not outlive it, `abandon` is told each publish under
     /// way.
     pub(crate) fn lose_connection(&mut self, terms: &Terms, abandon: impl FnMut(Origin)) {
         self.stage = Stage::Silent;
         self.framer = Framer::default();
         if terms.session_expiry_s.is_none() {
             self.lose_session(abandon);
+        } else if let Some(outflow) = &mut self.outflow {
+            outflow.drop_answers();
         }
     }
 
@@ -165,8 +169,8 @@ impl Client {
         publication: Publication<'_>,
         out: &mut Vec<u8>,
     ) {
-        let Publication { topic, payload, qos, retain, .. } = publication;
-        let (packet_id, properties) = (Some(id), Properties::EMPTY);
+        let Publication { topic, payload, qos, retain, properties, .. } = publication;
+        let packet_id = Some(id);
         let publish = Publish { dup: true, qos, retain, topic, packet_id, properties, payload };
         Packet::Publish(publish).encode(terms.version, out);
     }
@@ -198,12 +202,11 @@ impl Client {
     /// # Panics
     /// If [`Client::may_publish`] says no.
     pub(crate) fn publish(&mut self, terms: &Terms, publication: Publication<'_>, out: &mut Vec<u8>) {
-        let Publication { topic, payload, qos, retain, origin } = publication;
+        let Publication { topic, payload, qos, retain, properties, origin } = publication;
         let packet_id = (qos > Qos::AtMostOnce).then(|| {
             let outflow = self.outflow.as_mut().expect("only a client with an outflow publishes");
             outflow.begin(qos, origin)
         });
-        let properties = Properties::EMPTY;
         let publish = Publish { dup: false, qos, retain, topic, packet_id, properties, payload };
         Packet::Publish(publish).encode(terms.version, out);
     }

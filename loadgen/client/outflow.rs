@@ -21,6 +21,9 @@ enum Awaits {
     Pubcomp,
 }
 
+/// The sender of what is no message of a lane: an answer.
+pub(crate) const NO_SENDER: u32 = u32::MAX;
+
 /// Which message a publish is.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Origin {
@@ -149,6 +152,16 @@ impl Outflow {
         }
         all.sort_by_key(|(age, _)| std::cmp::Reverse(*age));
         all.into_iter().map(|(_, unfinished)| unfinished).collect()
+    }
+
+    /// Forgets the answers under way.
+    pub(crate) fn drop_answers(&mut self) {
+        for at in 0..self.slots.len() {
+            let Slot { awaits, origin, .. } = self.slots[at];
+            if awaits != Awaits::Nothing && origin.sender == NO_SENDER {
+                self.end(PacketId::new(at as u16 + 1).expect("an index and one is not 0"));
+            }
+        }
     }
 
     /// Forgets everything under way, and tells each publish.

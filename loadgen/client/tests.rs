@@ -51,6 +51,7 @@ fn publication(qos: Qos) -> Publication<'static> {
         payload: b"x",
         qos,
         retain: false,
+        properties: Properties::EMPTY,
         origin: Origin { sender: 3, sequence: 4, intended: 77, sent: 78 },
     }
 }

@@ -3,13 +3,13 @@
 //! Owns the scratch memory for it. What depends on a message depends on its numbers alone, so that it can be written again.
 //! Must never know a connection, nor when a message leaves.
 
-use ringmq_protocol::Qos;
+use ringmq_protocol::{Property, PropertyBuf, Qos};
 
 use crate::chance;
 use crate::client::{Origin, Publication};
 use crate::scenario::Payload;
-use crate::stamp::Stamp;
-use crate::workload::{Identity, Lane, Workload};
+use crate::stamp::{STAMP_BYTES, Stamp};
+use crate::workload::{Identity, Lane, Workload, reply_topic};
 
 /// What is published at present.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +37,7 @@ pub(crate) struct Desk {
     pub(crate) writing: Writing,
     forms: Vec<Form>,
     topic: String,
+    properties: PropertyBuf,
     identity: Identity,
     seed: u64,
     run_tag: u8,
@@ -54,6 +55,7 @@ impl Desk {
             writing: Writing::Load,
             forms: workload.lanes.iter().map(Form::new).collect::<Result<_, _>>()?,
             topic: String::new(),
+            properties: PropertyBuf::new(),
             identity: Identity::default(),
             seed,
             run_tag: workload.run as u8,
@@ -100,7 +102,14 @@ impl Desk {
                 &form.payload[..bytes]
             }
         };
-        Publication { topic, payload, qos, retain: form.retain, origin }
+        self.properties.clear();
+        if lane.has_response_topic {
+            let response_topic = reply_topic(topic);
+            self.properties.push(Property::ResponseTopic(&response_topic));
+            self.properties.push(Property::CorrelationData(&payload[..STAMP_BYTES]));
+        }
+        let properties = self.properties.as_properties();
+        Publication { topic, payload, qos, retain: form.retain, properties, origin }
     }
 }
 

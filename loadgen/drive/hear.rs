@@ -13,6 +13,7 @@ use super::Bench;
 use super::crowd::{Life, Peer};
 use super::pacer::Pacer;
 use super::pinger::Pinger;
+use super::replies::Replies;
 use super::tally::Tally;
 
 /// What a client has reached with the bytes of one turn.
@@ -34,6 +35,7 @@ struct Ear<'a> {
     tally: &'a mut Tally,
     pacers: &'a mut [Pacer],
     pinger: &'a mut Pinger,
+    replies: &'a mut Replies,
     reached: Reached,
 }
 
@@ -64,6 +66,13 @@ impl Ear<'_> {
     }
 
     fn hear_message(&mut self, publish: &Publish<'_>) {
+        if self.workload.lanes.iter().any(|lane| lane.responders.contains(&self.client)) {
+            match self.replies.take(self.workload, self.client, publish) {
+                Some(()) => self.tally.last_progress = self.now,
+                None => self.tally.note_stray_request(),
+            }
+            return;
+        }
         let noted = self.tally.note_message(self.workload, self.client, publish.payload, self.now);
         if let Some((lane, publisher)) = noted {
             self.pacers[lane].note_delivered(publisher, self.now);
@@ -99,6 +108,7 @@ impl Bench {
             tally: &mut self.tally,
             pacers: &mut self.pacers,
             pinger: &mut self.pingers[group],
+            replies: &mut self.replies,
             reached: Reached::Nothing,
         };
         let Peer { client, tls, .. } = self.crowd.peer_mut(number);

@@ -13,6 +13,7 @@
 //! | `speak` | bytes for the broker |
 //! | `steps` | the order of things |
 //! | `pinger`, `outbox`, `tally`, `marks` | signs of life, bytes of a turn, counts, samples |
+//! | `replies` | answers to requests |
 //! | `lose` | connections that end, and are made again |
 
 mod arrivals;
@@ -25,6 +26,7 @@ mod marks;
 mod outbox;
 mod pacer;
 mod pinger;
+mod replies;
 mod speak;
 mod steps;
 mod tally;
@@ -52,6 +54,7 @@ use dialer::Dialer;
 use outbox::Outbox;
 use pacer::{Ending, Pacer};
 use pinger::Pinger;
+use replies::Replies;
 use steps::Phase;
 
 pub(crate) use marks::{Mark, Marks};
@@ -84,6 +87,7 @@ pub(crate) struct Bench {
     desk: Desk,
     tally: Tally,
     outbox: Outbox,
+    replies: Replies,
     marks: Marks,
     series: Series,
     phase: Phase,
@@ -147,6 +151,7 @@ impl Bench {
             desk: Desk::new(workload, scenario.seed)?,
             tally: Tally::new(workload),
             outbox: Outbox::default(),
+            replies: Replies::default(),
             marks: Marks::default(),
             series,
             phase: Phase::Stage(0),

@@ -12,6 +12,7 @@ use crate::workload::Subscribing;
 
 use super::Bench;
 use super::crowd::{Life, Peer};
+use super::replies::Sending;
 
 /// Bytes that one publisher writes in one turn, before others have theirs.
 const PUBLISHER_BYTES_PER_TURN: usize = 64 << 10;
@@ -131,6 +132,27 @@ impl Bench {
                 self.publish_on(lane, now);
             }
         }
+        self.reply(now);
+    }
+
+    /// Answers the requests that have come, as far as windows and sockets have room.
+    fn reply(&mut self, now: Nanos) {
+        let Bench { replies, crowd, outbox, plan, .. } = self;
+        replies.send(|reply| {
+            let Peer { client, life, is_stalled, .. } = crowd.peer_mut(reply.client);
+            let lane = &plan.workload.lanes[reply.lane];
+            match life {
+                Life::Ready if *is_stalled || !client.may_publish(lane.publish_qos) => Sending::Later,
+                Life::Ready if outbox.buffer().len() >= BYTES_PER_TURN => Sending::Later,
+                Life::Ready => {
+                    let terms = &plan.workload.group(reply.client).terms;
+                    client.publish(terms, reply.publication(lane.publish_qos, now), outbox.buffer());
+                    outbox.commit(reply.client);
+                    Sending::Done
+                }
+                _ => Sending::Done,
+            }
+        });
     }
 
     fn publish_on(&mut self, lane: usize, now: Nanos) {

@@ -160,6 +160,14 @@ impl Tally {
         Some((at, publisher))
     }
 
+    /// Notes a message that is no request of this run, or has lost where its answer goes.
+    pub(crate) fn note_stray_request(&mut self) {
+        self.foreign += 1;
+        self.note_text(
+            "a request came without the response topic and correlation data that it was sent with".into(),
+        );
+    }
+
     /// Notes that a publish is done.
     pub(crate) fn note_acknowledged(&mut self, lane: usize, intended: Nanos, now: Nanos) {
         self.lanes[lane].acknowledged += 1;

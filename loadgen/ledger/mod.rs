@@ -17,6 +17,8 @@ pub(crate) enum Routing {
     EveryoneUnordered,
     /// Subscriber n receives the messages of publisher n, in their order.
     Pairs,
+    /// As pairs, in any order: what went through several hands has none.
+    PairsUnordered,
     /// The subscribers share: each message is for one of them, and each of them receives its part in order.
     Group,
     /// Message k of all publishers in turn is for subscriber k modulo their number, in order by publisher.
@@ -28,14 +30,18 @@ impl Routing {
     pub(crate) fn copies(self, subscribers: u32) -> u32 {
         match self {
             Routing::Everyone | Routing::EveryoneUnordered => subscribers,
-            Routing::Pairs | Routing::Group | Routing::Addressed => subscribers.min(1),
+            Routing::Pairs | Routing::PairsUnordered | Routing::Group | Routing::Addressed => {
+                subscribers.min(1)
+            }
         }
     }
 
     fn streams(self, publishers: u32, subscribers: u32) -> u64 {
         match self {
             Routing::Everyone | Routing::EveryoneUnordered => u64::from(publishers) * u64::from(subscribers),
-            Routing::Pairs | Routing::Group | Routing::Addressed => publishers.into(),
+            Routing::Pairs | Routing::PairsUnordered | Routing::Group | Routing::Addressed => {
+                publishers.into()
+            }
         }
     }
 }
@@ -111,7 +117,7 @@ impl Ledger {
                 let stream = publisher as usize * self.subscribers as usize + subscriber as usize;
                 self.streams[stream].record(number)
             }
-            Routing::Pairs => self.streams[publisher as usize].record(number),
+            Routing::Pairs | Routing::PairsUnordered => self.streams[publisher as usize].record(number),
             Routing::Group | Routing::Addressed => self.record_of_group(publisher, subscriber, number),
         };
         self.count(arrival);
@@ -120,7 +126,7 @@ impl Ledger {
 
     fn is_misled(&self, publisher: u32, subscriber: u32, number: u32) -> bool {
         match self.routing {
-            Routing::Pairs => publisher != subscriber,
+            Routing::Pairs | Routing::PairsUnordered => publisher != subscriber,
             Routing::Addressed => {
                 let message = u64::from(number) * u64::from(self.publishers) + u64::from(publisher);
                 message % u64::from(self.subscribers) != u64::from(subscriber)
@@ -130,7 +136,7 @@ impl Ledger {
     }
 
     fn count(&mut self, arrival: Arrival) {
-        let is_ordered = self.routing != Routing::EveryoneUnordered;
+        let is_ordered = !matches!(self.routing, Routing::EveryoneUnordered | Routing::PairsUnordered);
         let counts = &mut self.counts;
         counts.duplicated += u64::from(arrival == Arrival::Duplicate);
         counts.delivered += u64::from(arrival != Arrival::Duplicate);

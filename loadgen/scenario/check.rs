@@ -104,7 +104,7 @@ fn check_flow(scenario: &Scenario, flow: &Flow) -> Result<(), String> {
             "pairs need as many publishers as subscribers, not {publishers} and {subscribers}"
         ));
     }
-    if flow.route == Route::Addressed && subscribers == 0 {
+    if matches!(flow.route, Route::Addressed | Route::Request) && subscribers == 0 {
         return Err("there is nobody to address".into());
     }
     if flow.qos > 2 || flow.subscribe_qos() > 2 {
@@ -127,7 +127,10 @@ fn check_topic(flow: &Flow) -> Result<(), String> {
         return Err(format!("{} is no topic name", flow.topic));
     }
     match flow.route {
-        Route::Pairs | Route::Addressed if !template.has_client() => {
+        Route::Request if flow.to.as_ref() == Some(&flow.from) => {
+            Err("requests go from one group to another".into())
+        }
+        Route::Pairs | Route::Addressed | Route::Request if !template.has_client() => {
             Err(format!("{}: a topic for one subscriber needs {{client}}", flow.topic))
         }
         _ => Ok(()),
@@ -166,7 +169,7 @@ fn check_ledger(scenario: &Scenario) -> Result<(), String> {
     let entries = |flow: &Flow| {
         let (publishers, subscribers) = (count(&flow.from), flow.to.as_deref().map_or(0, count));
         match flow.route {
-            Route::Pairs => publishers,
+            Route::Pairs | Route::Request => publishers,
             Route::Everyone => publishers * subscribers,
             Route::Shared | Route::Addressed => publishers * (subscribers + 1),
         }

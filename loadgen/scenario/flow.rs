@@ -57,6 +57,9 @@ pub(crate) enum Route {
     Shared,
     /// Message k of the flow is for subscriber k modulo their number.
     Addressed,
+    /// Every message is a request that one of the others answers: with 5.0 to its response topic, with its correlation
+    /// data; before 5.0 to its topic with `/reply` behind. Delivery is the arrival of the answer.
+    Request,
 }
 
 /// When the messages of a flow are due.

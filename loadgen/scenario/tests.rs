@@ -45,6 +45,10 @@ fn every_workload_of_the_command_line_is_a_scenario_that_can_be_written_down() {
         "pairs --pairs 4 --session persistent",
         "shared --group g",
         "retained --topics 10",
+        "request-response -p 3 -s 2 --poisson --rate 10",
+        "reconnect -p 3 --session persistent --share 0.5",
+        "fan-in --steps 1k:1s,2k:1s --payload 16..99 --topic fleet/{client}/{n}",
+        "fan-in --bursts 10:1s --topic-depth 5",
         "connect -n 7 --connect-rate 100",
         "idle -n 7 --hold 1s",
     ] {

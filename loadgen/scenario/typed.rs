@@ -5,7 +5,7 @@
 use crate::cli::{ClientArgs, MessageArgs, TrafficArgs, VersionArg, WorkloadArgs};
 use crate::clock::Nanos;
 
-use super::{Clients, Flow, Level, Pace, Payload, Route, Scenario, Span, Stage, defaults};
+use super::{Clients, Ending, Flow, Level, Pace, Route, Scenario, Span, Stage, defaults};
 
 /// The rate of an open loop that nobody chose.
 const DEFAULT_RATE: f64 = 1000.0;
@@ -34,6 +34,14 @@ pub(crate) fn from_workload(args: &WorkloadArgs) -> Result<Scenario, String> {
         WorkloadArgs::Retained { topics, publishers, subscribers, message, common } => {
             retained(*topics, (*publishers, *subscribers), message, &common.client)
         }
+        WorkloadArgs::RequestResponse { requesters, responders, traffic, common } => {
+            let args = (traffic, &common.client);
+            flowing("request-response", (*requesters, *responders), Route::Request, args)
+        }
+        WorkloadArgs::Reconnect { pairs, share, within, traffic, common } => {
+            let whole = flowing("reconnect", (*pairs, *pairs), Route::Pairs, (traffic, &common.client));
+            cut_in_the_middle(whole, *share, Span(*within))
+        }
         WorkloadArgs::Connect { connections, common } => {
             connections_only("connect", *connections, None, &common.client)
         }
@@ -50,9 +58,12 @@ fn flowing(
     route: Route,
     (traffic, client): (&TrafficArgs, &ClientArgs),
 ) -> Scenario {
-    let pace = match (traffic.window, traffic.rate) {
+    let rate_per_s = traffic.rate.unwrap_or(DEFAULT_RATE);
+    let pace = match (traffic.window, traffic.steps.as_ref().or(traffic.bursts.as_ref())) {
         (Some(messages), _) => Pace::Window { messages },
-        (None, rate) => Pace::Constant { rate_per_s: rate.unwrap_or(DEFAULT_RATE) },
+        (None, Some(pace)) => pace.clone(),
+        (None, None) if traffic.poisson => Pace::Poisson { rate_per_s },
+        (None, None) => Pace::Constant { rate_per_s },
     };
     let mut stages = vec![ramp(client)];
     match traffic.messages {
@@ -66,6 +77,22 @@ fn flowing(
     let flow = Flow { route, messages: traffic.messages, ..flow(name, pace, &traffic.message, client) };
     let groups = [("publishers", publishers), ("subscribers", subscribers)];
     scenario(name, &groups, vec![flow], stages, client).with_patience(traffic.message.drain)
+}
+
+/// Halves the publishing, and cuts connections between the halves.
+fn cut_in_the_middle(whole: Scenario, share: f64, within: Span) -> Scenario {
+    let mut stages = Vec::new();
+    for stage in whole.stages {
+        match stage {
+            Stage::Publish { span: Some(span) } => {
+                let half = Stage::Publish { span: Some(Span(span.0 / 2)) };
+                let cut = Stage::Cut { clients: Vec::new(), share, how: Ending::Reset };
+                stages.extend([half.clone(), cut, Stage::Recover { within }, half]);
+            }
+            other => stages.push(other),
+        }
+    }
+    Scenario { stages, ..whole }
 }
 
 fn retained(
@@ -102,7 +129,9 @@ fn ramp(client: &ClientArgs) -> Stage {
 }
 
 fn flow(name: &str, pace: Pace, message: &MessageArgs, client: &ClientArgs) -> Flow {
-    let place = if name == "retained" { "{n}" } else { "{client}" };
+    let last = if name == "retained" { "{n}" } else { "{client}" };
+    let levels: String = (3..client.topic_depth).map(|level| format!("/l{level}")).collect();
+    let topic = format!("{}/{{run}}{levels}/{last}", client.topic_prefix);
     Flow {
         name: name.into(),
         from: "publishers".into(),
@@ -112,11 +141,11 @@ fn flow(name: &str, pace: Pace, message: &MessageArgs, client: &ClientArgs) -> F
         retain: false,
         qos: message.qos,
         subscribe_qos: message.subscribe_qos,
-        payload: Payload::Bytes(message.payload),
+        payload: message.payload.clone(),
         pace,
         messages: None,
         inflight: message.inflight,
-        topic: format!("{}/{{run}}/{place}", client.topic_prefix),
+        topic: message.topic.clone().unwrap_or(topic),
     }
 }
 

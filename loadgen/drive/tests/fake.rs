@@ -2,14 +2,15 @@
 //!
 //! Owns a listener and a thread per connection; all end with their connections. Every subscriber receives everything.
 
+use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use ringmq_protocol::{
-    Ack, Connack, Header, Packet, PacketId, PacketType, Properties, Publish, Qos, Reason, Suback, Version,
-    encode_ack,
+    Ack, Connack, Connect, Header, Packet, PacketId, PacketType, Properties, Publish, Qos, Reason, Suback,
+    Version, encode_ack,
 };
 
 const VERSION: Version = Version::V311;
@@ -42,6 +43,8 @@ struct Fake {
 
 #[derive(Default)]
 struct State {
+    /// Clients whose sessions are kept.
+    sessions: HashSet<String>,
     subscribers: Vec<TcpStream>,
     messages: u32,
     /// A message that waits for the next one.
@@ -84,7 +87,7 @@ impl Fake {
     /// Answers one packet; `None` to hang up.
     fn take(&self, packet: Packet<'_>, stream: &mut TcpStream) -> Option<()> {
         let answer = match packet {
-            Packet::Connect(_) => self.greet(),
+            Packet::Connect(connect) => self.greet(&connect),
             Packet::Subscribe(subscribe) => {
                 self.state.lock().unwrap().subscribers.push(stream.try_clone().unwrap());
                 let (packet_id, properties) = (subscribe.packet_id, Properties::EMPTY);
@@ -98,14 +101,17 @@ impl Fake {
         stream.write_all(&answer).ok()
     }
 
-    fn greet(&self) -> Vec<u8> {
+    fn greet(&self, connect: &Connect<'_>) -> Vec<u8> {
         let reason = match self.mischief {
             Mischief::Refuse => Reason::NotAuthorized,
             Mischief::Babble => return vec![0; 4],
             Mischief::Ignore => return Vec::new(),
             _ => Reason::Success,
         };
-        encode(&Packet::Connack(Connack { session_present: false, reason, properties: Properties::EMPTY }))
+        let is_kept = !connect.clean_start;
+        let session_present =
+            is_kept && !self.state.lock().unwrap().sessions.insert(connect.client_id.to_owned());
+        encode(&Packet::Connack(Connack { session_present, reason, properties: Properties::EMPTY }))
     }
 
     /// Delivers a message, more or less, and returns the answer to its publisher.

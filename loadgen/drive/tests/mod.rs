@@ -18,6 +18,9 @@ use crate::series::Row;
 /// Two publishers and two subscribers of everything.
 const CONNECTIONS: u32 = 4;
 
+/// Connections that the fake takes: one may be made again.
+const ACCEPTED: u32 = CONNECTIONS + 1;
+
 fn workload(line: &str) -> WorkloadArgs {
     match CommandLine::try_parse_from(line.split_whitespace()).unwrap().command {
         Command::Load(workload) => *workload,
@@ -36,7 +39,7 @@ fn bench(line: &str) -> Bench {
 }
 
 fn run(arguments: &str, mischief: Mischief) -> Outcome {
-    let broker = fake::start(CONNECTIONS, mischief);
+    let broker = fake::start(ACCEPTED, mischief);
     let line = format!(
         "ringmq-bench fan-in -p 2 -s 2 {arguments} --mqtt 3.1.1 --quiet --drain 300ms --broker {broker}"
     );
@@ -122,6 +125,44 @@ fn a_connection_that_ends_breaks_the_run_off() {
     let Some(Broken::Connection(why)) = outcome.broken else { panic!("{:?}", outcome.broken) };
     assert!(why.contains("the broker"), "{why}");
     assert!(outcome.marks.close.is_some(), "what was measured so far is told");
+}
+
+#[test]
+fn a_connection_that_ends_is_made_again_and_a_persistent_session_loses_nothing() {
+    let outcome = run("-q 1 -m 400 --rate 4k --session persistent", Mischief::HangUp(100));
+    assert_eq!(outcome.broken, None);
+    assert_eq!((outcome.sent[0], outcome.missing), (400, 0));
+    let (lane, recovery) = (&outcome.tally.lanes[0], &outcome.tally.recovery);
+    assert!(lane.resent > 0);
+    assert_eq!((lane.abandoned, lane.acknowledged), (0, 400));
+    assert_eq!((recovery.lost, recovery.recovered, recovery.sessions_lost), (1, 1, 0));
+    assert_eq!(recovery.time.summary().count, 1);
+    assert_eq!(outcome.tally.counts(), CLEAN);
+}
+
+#[test]
+fn publishes_under_way_in_a_clean_session_are_given_up_and_counted() {
+    let outcome = run("-q 1 -m 400 --rate 4k", Mischief::HangUp(100));
+    let lane = &outcome.tally.lanes[0];
+    assert!(lane.abandoned > 0, "message 100 was never acknowledged");
+    assert_eq!((lane.resent, lane.acknowledged + lane.abandoned), (0, 400));
+    let counts = outcome.tally.counts();
+    assert!(counts.delivered < 800 && counts.delivered >= 2 * (400 - lane.abandoned), "{counts:?}");
+    assert_eq!((counts.duplicated, counts.out_of_order), (0, 0));
+}
+
+#[test]
+fn cut_connections_come_back_and_their_time_is_taken() {
+    let broker = fake::start(8, Mischief::Nothing);
+    let line = format!(
+        "ringmq-bench reconnect -p 2 -q 1 -d 400ms --warm-up 0s --session persistent --mqtt 3.1.1 --quiet --broker {broker}"
+    );
+    let mut bench = bench(&line);
+    ringmq_ring::run(&mut Network::open(&Options::default()).unwrap(), &mut bench).unwrap();
+    let outcome = bench.into_outcome().1;
+    let recovery = &outcome.tally.recovery;
+    assert_eq!((recovery.cut, recovery.lost, recovery.recovered), (4, 0, 4));
+    assert_eq!((outcome.tally.faults, outcome.missing, outcome.broken), (0, 0, None));
 }
 
 #[test]
