@@ -75,6 +75,20 @@ pub(crate) fn show_presets(args: &PresetsArgs) -> Result<u8, String> {
 /// # Errors
 /// What keeps the run from starting.
 pub(crate) fn run_plan(plan: Plan) -> Result<u8, String> {
+    let output = plan.output.clone();
+    let report = measure(plan)?;
+    if let Err(error) = output::write_results(&report, &output) {
+        eprintln!("ringmq-bench: the results could not be written: {error}");
+        return Ok(report.exit_code().max(UNWRITTEN));
+    }
+    Ok(report.exit_code())
+}
+
+/// Runs a plan.
+///
+/// # Errors
+/// What keeps the run from starting.
+pub(crate) fn measure(plan: Plan) -> Result<Report, String> {
     check_host(&plan)?;
     sharpen_timers();
     let mut net = open_network(&plan)?;
@@ -85,16 +99,12 @@ pub(crate) fn run_plan(plan: Plan) -> Result<u8, String> {
     let mut bench = Bench::new(plan, series, interrupted)?;
     ringmq_ring::run(&mut net, &mut bench).map_err(|error| format!("the network failed: {error}"))?;
     let (plan, outcome) = bench.into_outcome();
-    let report = Report::new(&plan, &outcome, &circumstances);
-    if let Err(error) = output::write_results(&report, &plan.output) {
-        eprintln!("ringmq-bench: the results could not be written: {error}");
-        return Ok(report.exit_code().max(UNWRITTEN));
-    }
-    Ok(report.exit_code())
+    Ok(Report::new(&plan, &outcome, &circumstances))
 }
 
 fn start_series(plan: &Plan) -> Result<Series, String> {
-    let watchers = view::watchers(&plan.output).map_err(|error| format!("--view: {error}"))?;
+    let title = format!("{} to {}", plan.scenario.name, plan.target().broker);
+    let watchers = view::watchers(&plan.output, title)?;
     let started = Series::start(plan.output.interval, &plan.broker_pids, watchers);
     started.map_err(|error| format!("a thread for the time series: {error}"))
 }
@@ -137,6 +147,7 @@ fn watch_signals(interrupted: Arc<AtomicBool>, network: Remote) -> io::Result<()
     let wait = move || {
         for signal in signals.forever() {
             if interrupted.swap(true, Ordering::Relaxed) {
+                view::leave_screen();
                 std::process::exit(128 + signal);
             }
             network.wake();

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 
 use crate::clock::Nanos;
 
-use super::values;
+use super::{TargetArgs, values};
 
 /// What to do with reports.
 #[derive(Subcommand, Debug)]
@@ -19,6 +19,10 @@ pub(crate) enum JudgeArgs {
     ///
     /// Exit codes: 0 B is not worse than A; 1 it is; 2 nothing to compare; 3 one of the runs was not valid.
     Compare(CompareArgs),
+    /// Run the scenario of a report again, here, and say whether its figures hold.
+    ///
+    /// Exit codes: 0 all inside their intervals; 1 one is outside; 2 wrong usage; 3 one of the runs was not valid.
+    Verify(Box<VerifyArgs>),
     /// Start two brokers in turn, load them alike, and say what differs.
     ///
     /// Exit codes: 0 with a verdict; 1 if a broker failed a check; 2 wrong usage; 3 too few valid rounds for a verdict.
@@ -48,6 +52,19 @@ pub(crate) struct CompareArgs {
     /// The smallest effect that counts: 0.05 for 5 %.
     #[arg(long, default_value_t = 0.05, value_parser = values::share)]
     pub(crate) threshold: f64,
+}
+
+/// A report and a broker.
+#[derive(Args, Debug)]
+pub(crate) struct VerifyArgs {
+    /// The report of the run to be repeated.
+    #[arg(value_name = "REPORT")]
+    pub(crate) original: PathBuf,
+    /// How far a figure may be off beyond what the intervals allow: 0.1 for 10 %.
+    #[arg(long, default_value_t = 0.1, value_parser = values::share)]
+    pub(crate) tolerance: f64,
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
 }
 
 /// Two brokers and a load.

@@ -15,7 +15,7 @@ use crate::clock::Nanos;
 use crate::scenario::{OnLoss, Pace, Payload, Session};
 use values::{BrokerUrl, Source};
 
-pub(crate) use judge::{CompareArgs, JudgeArgs, ShowArgs, VersusArgs};
+pub(crate) use judge::{CompareArgs, JudgeArgs, ShowArgs, VerifyArgs, VersusArgs};
 pub(crate) use output::{OutputArgs, ViewArg};
 pub(crate) use preset::{PresetsArgs, RunArgs};
 

@@ -4,6 +4,7 @@
 
 mod compare;
 mod files;
+mod verify;
 mod versus;
 
 use crate::cli::{JudgeArgs, ShowArgs};
@@ -17,6 +18,7 @@ pub(crate) fn judge(args: &JudgeArgs) -> Result<u8, String> {
     match args {
         JudgeArgs::Show(args) => show(args),
         JudgeArgs::Compare(args) => compare::compare(args),
+        JudgeArgs::Verify(args) => verify::verify(args),
         JudgeArgs::Versus(args) => versus::versus(args),
     }
 }

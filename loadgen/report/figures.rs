@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::latency::Latency;
+use crate::scenario::Scenario;
 use crate::series::{Distribution, Row};
 
 use super::Report;
@@ -80,6 +81,11 @@ impl Report {
         figures.extend(broker.map(|broker| (Metric::BrokerRssBytes, broker.rss_end_bytes as f64)));
         figures.retain(|(_, figure)| *figure > 0.0);
         figures
+    }
+
+    /// What was asked for.
+    pub(crate) fn scenario(&self) -> &Scenario {
+        &self.scenario
     }
 
     /// What the run was: two reports with the same text were asked for the same load.

@@ -1,24 +1,46 @@
 //! What a watcher sees while a run goes on: plain lines, or a picture.
 //!
 //! Owns the choice between them. Must never make the run wait: all of it happens on other threads.
+//!
+//! | file | subject |
+//! | --- | --- |
+//! | `plain` | a line for each interval |
+//! | `live` | the thread that owns the terminal |
+//! | `screen` | the picture |
+//! | `heat` | the map of latencies over time in it |
+//! | `prometheus` | figures for a monitoring system that asks |
 
+mod heat;
+mod live;
 mod plain;
+mod prometheus;
+mod screen;
 
 use std::io::{self, IsTerminal};
 
 use crate::cli::{OutputArgs, ViewArg};
 use crate::series::Watcher;
 
-/// What to show each row to.
+pub(crate) use live::leave_screen;
+
+/// What to show each row to. `title` says what runs.
 ///
 /// # Errors
-/// The terminal refuses.
-pub(crate) fn watchers(output: &OutputArgs) -> io::Result<Vec<Watcher>> {
-    let is_terminal = io::stderr().is_terminal();
-    Ok(match output.view {
-        _ if output.quiet => Vec::new(),
-        ViewArg::Off => Vec::new(),
-        ViewArg::Auto if is_terminal => vec![plain::watcher()],
-        ViewArg::Auto | ViewArg::Plain => vec![plain::watcher()],
-    })
+/// The terminal refuses, or the address of --prometheus is taken.
+pub(crate) fn watchers(output: &OutputArgs, title: String) -> Result<Vec<Watcher>, String> {
+    let mut watchers = Vec::new();
+    if let Some(address) = output.prometheus {
+        let serving =
+            prometheus::watcher(address).map_err(|error| format!("--prometheus {address}: {error}"))?;
+        watchers.push(serving);
+    }
+    match output.view {
+        _ if output.quiet => {}
+        ViewArg::Off => {}
+        ViewArg::Auto if io::stderr().is_terminal() => {
+            watchers.push(live::watcher(title).map_err(|error| format!("--view: {error}"))?);
+        }
+        ViewArg::Auto | ViewArg::Plain => watchers.push(plain::watcher()),
+    }
+    Ok(watchers)
 }

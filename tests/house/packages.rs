@@ -25,6 +25,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("libc", &["src/ring/", "src/server/runtime/listen.rs", "loadgen/"]),
     ("plotters", &["bench/suite/plots.rs"]),
     ("mimalloc", &["src/server/main.rs", "loadgen/main.rs", "bench/count/main.rs"]),
+    ("ratatui", &["loadgen/view/"]),
     ("rlimit", &["src/server/runtime/descriptors.rs", "loadgen/"]),
     ("rcgen", &["src/server/net/material/"]),
     (
@@ -44,6 +45,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("sha2", &["loadgen/"]),
     ("shlex", &["loadgen/judge/versus/round.rs"]),
     ("signal_hook", &["src/server/runtime/signals.rs", "src/server/runtime/launch.rs", "loadgen/"]),
+    ("tiny_http", &["loadgen/view/prometheus.rs"]),
     ("toml", &["src/server/config/", "loadgen/scenario/", "bench/suite/"]),
     ("tracing", &["src/server/runtime/", "src/server/net/receive.rs"]),
     ("tracing_subscriber", &["src/server/runtime/log.rs"]),

@@ -1,0 +1,297 @@
+//! The picture of a run under way: rate, percentiles and a map of latencies over time, and the figures of the last interval.
+//!
+//! Owns what is remembered for it and where it stands. Must never know a terminal.
+
+use std::fmt::Display;
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Color, Style, Stylize};
+use ratatui::symbols::Marker;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType, Paragraph};
+
+use crate::latency::{Latency, Summary};
+use crate::series::Row;
+
+use super::heat::{Column, HeatMap, column};
+
+/// Intervals that are remembered: as many as a wide terminal has columns.
+const ROWS_MAX: usize = 300;
+
+/// Intervals shorter than this have no rates worth drawing.
+const SPAN_MIN_S: f64 = 0.05;
+
+const WIDTH_OF_FIGURES: u16 = 36;
+
+/// What is remembered of a run.
+pub(super) struct Screen {
+    title: String,
+    rows: Vec<Row>,
+    columns: Vec<Column>,
+    sent: u64,
+    delivered: u64,
+    duplicated: u64,
+    out_of_order: u64,
+    faults: u64,
+}
+
+impl Screen {
+    pub(super) fn new(title: String) -> Screen {
+        Screen {
+            title,
+            rows: Vec::new(),
+            columns: Vec::new(),
+            sent: 0,
+            delivered: 0,
+            duplicated: 0,
+            out_of_order: 0,
+            faults: 0,
+        }
+    }
+
+    /// Takes the next row.
+    pub(super) fn add(&mut self, row: Row) {
+        self.sent += row.sent;
+        self.delivered += row.delivered;
+        self.duplicated += row.duplicated;
+        self.out_of_order += row.out_of_order;
+        self.faults += row.faults;
+        if row.span_s < SPAN_MIN_S {
+            return;
+        }
+        let histogram = row.latency.as_ref().or(row.connecting.as_ref()).map_or("", |found| &found.histogram);
+        let latency = Latency::from_text(histogram).unwrap_or_else(|_| Latency::new());
+        if self.rows.len() == ROWS_MAX {
+            self.rows.remove(0);
+            self.columns.remove(0);
+        }
+        self.columns.push(column(&latency));
+        self.rows.push(row);
+    }
+
+    /// Draws everything.
+    pub(super) fn draw(&self, frame: &mut Frame<'_>) {
+        let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(frame.area());
+        self.draw_head(frame, head);
+        let columns = [Constraint::Min(20), Constraint::Length(WIDTH_OF_FIGURES)];
+        let [plots, figures] = Layout::horizontal(columns).areas(body);
+        let thirds = [Constraint::Ratio(1, 3), Constraint::Ratio(1, 3), Constraint::Ratio(1, 3)];
+        let [rate, latency, heat] = Layout::vertical(thirds).areas(plots);
+        self.draw_rates(frame, rate);
+        self.draw_latencies(frame, latency);
+        let block = Block::bordered().title(" latency, brighter is more ");
+        frame.render_widget(HeatMap(&self.columns), block.inner(heat));
+        frame.render_widget(block, heat);
+        frame.render_widget(Paragraph::new(self.figures()).block(Block::bordered().title(" now ")), figures);
+    }
+
+    fn draw_head(&self, frame: &mut Frame<'_>, area: Rect) {
+        let (at_s, phase) = self.rows.last().map_or((0.0, ""), |row| (row.at_s, row.phase.as_str()));
+        let text =
+            format!(" {}   {at_s:.0} s   {phase}   Ctrl-C ends the run and writes the report", self.title);
+        frame.render_widget(Line::from(text).bold().bg(Color::Blue).fg(Color::White), area);
+    }
+
+    fn draw_rates(&self, frame: &mut Frame<'_>, area: Rect) {
+        let is_connecting = self.delivered == 0 && self.sent == 0;
+        let lines: [Rate; 2] = match is_connecting {
+            true => [
+                ("connected/s", Color::Cyan, |row| row.per_s(row.connected)),
+                ("faults/s", Color::Red, |row| row.per_s(row.faults)),
+            ],
+            false => [
+                ("delivered/s", Color::Cyan, |row| row.per_s(row.delivered)),
+                ("sent/s", Color::Yellow, |row| row.per_s(row.sent)),
+            ],
+        };
+        let points = lines.map(|(name, colour, of)| (name, colour, self.points(of)));
+        let high = most(&points).max(1.0) * 1.1;
+        let labels = [0.0, high / 2.0, high].map(|figure| format!("{:>9}", short(figure)));
+        draw_chart(frame, area, " rate ", &points, (0.0, high), &labels);
+    }
+
+    fn draw_latencies(&self, frame: &mut Frame<'_>, area: Rect) {
+        let logarithm = |of: fn(&Summary) -> f64| self.points(move |row| log_us(of(&times(row))));
+        let points = [
+            ("max", Color::Red, logarithm(|summary| summary.max_us)),
+            ("p99", Color::Yellow, logarithm(|summary| summary.p99_us)),
+            ("p50", Color::Green, logarithm(|summary| summary.p50_us)),
+        ];
+        let high = most(&points).ceil().max(1.0);
+        let labels = [0.0, high / 2.0, high].map(|figure| format!("{:>9}", micros(10f64.powf(figure))));
+        draw_chart(frame, area, " latency ", &points, (0.0, high), &labels);
+    }
+
+    fn points(&self, of: impl Fn(&Row) -> f64) -> Vec<(f64, f64)> {
+        self.rows.iter().map(|row| (row.at_s, of(row))).collect()
+    }
+
+    fn figures(&self) -> Vec<Line<'static>> {
+        let Some(row) = self.rows.last() else { return Vec::new() };
+        let times = times(row);
+        let mut lines = vec![
+            entry("open", row.open),
+            entry("being made", row.dialling),
+            entry("failed or ended", self.faults),
+            Line::default(),
+            entry("sent", self.sent),
+            entry("delivered", self.delivered),
+            entry("duplicated", self.duplicated),
+            entry("out of order", self.out_of_order),
+            entry("sent/s", short(row.per_s(row.sent))),
+            entry("delivered/s", short(row.per_s(row.delivered))),
+            Line::default(),
+        ];
+        for (name, us) in
+            [("p50", times.p50_us), ("p99", times.p99_us), ("p99.9", times.p999_us), ("max", times.max_us)]
+        {
+            lines.push(entry(name, micros(us)));
+        }
+        if let Some(broker) = row.broker {
+            lines.extend([
+                Line::default(),
+                entry("broker cores", format!("{:.2}", broker.cores)),
+                entry("  busiest thread", percent(broker.busiest_thread)),
+                entry("  memory", format!("{} MiB", broker.rss_bytes >> 20)),
+                entry("  threads", broker.threads),
+            ]);
+        }
+        lines.extend([
+            Line::default(),
+            entry("generator busy", percent(row.generator.busy)),
+            entry("  waiting", percent(row.generator.waiting)),
+            entry("machine busy", percent(row.machine.busy)),
+        ]);
+        lines
+    }
+}
+
+/// The durations that an interval is about.
+fn times(row: &Row) -> Summary {
+    let found = row.latency.as_ref().or(row.connecting.as_ref());
+    found.map(|found| found.summary).unwrap_or_default()
+}
+
+fn log_us(us: f64) -> f64 {
+    us.max(1.0).log10()
+}
+
+fn entry(name: &'static str, value: impl Display) -> Line<'static> {
+    let width = usize::from(WIDTH_OF_FIGURES) - 4 - name.len();
+    Line::from(vec![
+        Span::raw(name).fg(Color::Gray),
+        Span::raw(format!(" {:>width$}", value.to_string())).bold(),
+    ])
+}
+
+/// A line of the rate: its name, its colour, and its figure.
+type Rate = (&'static str, Color, fn(&Row) -> f64);
+
+/// A line of a chart.
+type Points<'a> = (&'a str, Color, Vec<(f64, f64)>);
+
+fn most(points: &[Points<'_>]) -> f64 {
+    points.iter().flat_map(|(_, _, points)| points).map(|(_, figure)| *figure).fold(0.0, f64::max)
+}
+
+fn draw_chart(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    title: &str,
+    points: &[Points<'_>],
+    y: (f64, f64),
+    labels: &[String; 3],
+) {
+    let ends = |(_, _, points): &Points<'_>| Some((points.first()?.0, points.last()?.0));
+    let (first, last) = points.iter().find_map(ends).unwrap_or((0.0, 1.0));
+    let datasets = points.iter().map(|(name, colour, points)| {
+        let dataset = Dataset::default().name(*name).marker(Marker::Braille).graph_type(GraphType::Line);
+        dataset.style(Style::new().fg(*colour)).data(points)
+    });
+    let x_axis =
+        Axis::default().bounds([first, last.max(first + 1.0)]).style(Style::new().fg(Color::DarkGray));
+    let y_axis =
+        Axis::default().bounds([y.0, y.1]).labels(labels.clone()).style(Style::new().fg(Color::DarkGray));
+    let chart = Chart::new(datasets.collect()).block(Block::bordered().title(title));
+    frame.render_widget(chart.x_axis(x_axis).y_axis(y_axis), area);
+}
+
+fn short(figure: f64) -> String {
+    match figure {
+        figure if figure >= 1e6 => format!("{:.2} M", figure / 1e6),
+        figure if figure >= 1e4 => format!("{:.1} k", figure / 1e3),
+        figure => format!("{figure:.0}"),
+    }
+}
+
+fn micros(us: f64) -> String {
+    match us {
+        us if us >= 1e6 => format!("{:.2} s", us / 1e6),
+        us if us >= 1e3 => format!("{:.2} ms", us / 1e3),
+        us => format!("{us:.0} us"),
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+
+    use super::*;
+    use crate::series::{Distribution, ProcessUse};
+
+    fn row(second: u32) -> Row {
+        let mut latency = Latency::new();
+        (0..100).for_each(|number| latency.record(u64::from(second + number) * 1_000_000));
+        Row {
+            at_s: f64::from(second),
+            span_s: 1.0,
+            phase: "publish".into(),
+            sent: 1000,
+            delivered: 2000,
+            open: 12,
+            latency: Some(Distribution::new(&latency)),
+            broker: Some(ProcessUse { cores: 0.75, rss_bytes: 9 << 20, ..ProcessUse::default() }),
+            ..Row::default()
+        }
+    }
+
+    fn picture(screen: &Screen, width: u16, height: u16) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal.draw(|frame| screen.draw(frame)).unwrap();
+        terminal.backend().to_string()
+    }
+
+    #[test]
+    fn the_picture_tells_rate_latency_connections_and_the_broker() {
+        let mut screen = Screen::new("fan-in to tcp://127.0.0.1:1883".into());
+        (1..=30).for_each(|second| screen.add(row(second)));
+        let text = picture(&screen, 120, 40);
+        for words in
+            ["fan-in to tcp://127.0.0.1:1883   30 s   publish", " rate ", " latency ", "broker cores"]
+        {
+            assert!(text.contains(words), "{words}\n{text}");
+        }
+        assert!(text.contains("60000") && text.contains("30000") && text.contains("0.75"), "{text}");
+        assert!(text.contains('█'), "the map is drawn\n{text}");
+        assert!(text.contains("129") && text.contains("delivered/s"), "{text}");
+    }
+
+    #[test]
+    fn any_size_of_the_terminal_and_no_rows_do() {
+        let mut screen = Screen::new("connect".into());
+        for (width, height) in [(1, 1), (10, 3), (40, 10), (300, 100)] {
+            picture(&screen, width, height);
+        }
+        (0..ROWS_MAX as u32 + 5).for_each(|second| screen.add(row(second)));
+        assert_eq!((screen.rows.len(), screen.columns.len()), (ROWS_MAX, ROWS_MAX));
+        for (width, height) in [(1, 1), (10, 3), (40, 10), (300, 100)] {
+            picture(&screen, width, height);
+        }
+    }
+}
