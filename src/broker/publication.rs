@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::message::{Content, Message, Meter, Parts};
+use crate::topics::KnownTopic;
 
 /// Who published, for No Local and the shared strategies.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,13 +25,22 @@ pub(crate) struct Publication<'a> {
     pub(crate) publisher: Publisher,
     /// Number of this publication on this shard: what is encoded for one of its receivers can serve others.
     pub(crate) serial: u64,
+    /// The topic, if it is a known one.
+    pub(crate) known: Option<Box<KnownTopic>>,
     kept: Option<Message>,
     across: Option<Arc<Content>>,
 }
 
 impl<'a> Publication<'a> {
     pub(crate) fn new(parts: Parts<'a>, publisher: Publisher, serial: u64) -> Publication<'a> {
-        Publication { parts, publisher, serial, kept: None, across: None }
+        Publication { parts, publisher, serial, known: None, kept: None, across: None }
+    }
+
+    /// With what is known of the topic.
+    #[must_use]
+    pub(crate) fn knowing(mut self, known: Option<Box<KnownTopic>>) -> Publication<'a> {
+        self.known = known;
+        self
     }
 
     /// One that is already shared between shards.
@@ -40,12 +50,19 @@ impl<'a> Publication<'a> {
         serial: u64,
     ) -> Publication<'a> {
         let across = Some(content.clone());
-        Publication { parts: content.parts(), publisher, serial, kept: None, across }
+        Publication { parts: content.parts(), publisher, serial, known: None, kept: None, across }
     }
 
     /// One that this shard already holds.
     pub(crate) fn of_message(message: &'a Message, publisher: Publisher, serial: u64) -> Publication<'a> {
-        Publication { parts: message.parts(), publisher, serial, kept: Some(message.clone()), across: None }
+        Publication {
+            parts: message.parts(),
+            publisher,
+            serial,
+            known: None,
+            kept: Some(message.clone()),
+            across: None,
+        }
     }
 
     /// The form that this shard keeps, made at the first need.

@@ -20,7 +20,7 @@ use crate::outbox::Outbox;
 use crate::policy::{BrokerPolicy, ListenerPolicy};
 use crate::seed::{Identifiers, Seeds, ShardId};
 use crate::time::Time;
-use crate::topics::{Retained, Routes, SharedGroups, SharedRoutes, Subscriptions};
+use crate::topics::{KnownTopic, KnownTopics, Retained, Routes, SharedGroups, SharedRoutes, Subscriptions};
 use crate::trays::{ConnectionId, Trays};
 
 /// What a shard is made from.
@@ -52,6 +52,7 @@ pub(crate) struct Topics {
     pub(crate) routes: Routes,
     pub(crate) shared_routes: SharedRoutes,
     pub(crate) retained: Retained<Message>,
+    pub(crate) known: KnownTopics,
 }
 
 /// One shard of the broker.
@@ -72,6 +73,8 @@ pub struct Shard {
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     pub(crate) topic: String,
+    /// The known topic of the PUBLISH that is being handled.
+    pub(crate) known: Option<Box<KnownTopic>>,
     pub(crate) properties: Vec<u8>,
     pub(crate) due: Vec<Timer>,
 }
@@ -108,7 +111,8 @@ impl Shard {
                 groups: SharedGroups::new(hasher.clone(), strategy),
                 routes: Routes::new(hasher.clone()),
                 shared_routes: SharedRoutes::new(hasher.clone(), strategy, setup.shard),
-                retained: Retained::new(hasher),
+                retained: Retained::new(hasher.clone()),
+                known: KnownTopics::new(hasher),
             },
             announced: Announced::new(setup.shard, setup.shard_count),
             identifiers: Identifiers::new(setup.seeds, setup.shard, setup.shard_count),

@@ -154,7 +154,7 @@ impl<'a> Will<'a> {
             Version::V5 => Properties::read(reader, Place::Will)?,
             Version::V31 | Version::V311 => Properties::EMPTY,
         };
-        let topic = reader.topic_name()?;
+        let topic = reader.topic_name(None)?;
         let payload = reader.binary()?;
         if topic.is_empty() {
             return Err(DecodeError::protocol("the will topic is empty"));

@@ -35,18 +35,30 @@ pub struct Publish<'a> {
 }
 
 impl<'a> Publish<'a> {
-    /// Reads a PUBLISH as [`crate::Packet::decode`] does, for a caller who knows by the header that it is one.
+    /// The bytes of the topic name of a PUBLISH, not checked; `None` if `body` ends before they do.
+    pub fn peek_topic(body: &[u8]) -> Option<&[u8]> {
+        let (len, rest) = body.split_first_chunk()?;
+        rest.get(..usize::from(u16::from_be_bytes(*len)))
+    }
+
+    /// Reads a PUBLISH as [`crate::Packet::decode`] does, for a caller who knows by the header that it is one. `known`
+    /// may be a topic name that was found valid before: if the packet has the same, it is not checked again.
     ///
     /// # Errors
     /// As there.
     ///
     /// # Panics
     /// If `body` is not as long as the header says, or belongs to another kind of packet.
-    pub fn decode(header: &Header, body: &'a [u8], version: Version) -> Result<Publish<'a>, DecodeError> {
+    pub fn decode(
+        header: &Header,
+        body: &'a [u8],
+        version: Version,
+        known: Option<&'a str>,
+    ) -> Result<Publish<'a>, DecodeError> {
         assert_eq!(header.body_len, body.len(), "the body is cut by its header");
         assert_eq!(header.kind, PacketType::Publish, "the header is that of a PUBLISH");
         header.check_flags(version)?;
-        Publish::read(header, &mut Reader::new(body), version)
+        Publish::read_knowing(header, &mut Reader::new(body), version, known)
     }
 
     pub(crate) fn read(
@@ -54,8 +66,17 @@ impl<'a> Publish<'a> {
         reader: &mut Reader<'a>,
         version: Version,
     ) -> Result<Publish<'a>, DecodeError> {
+        Publish::read_knowing(header, reader, version, None)
+    }
+
+    fn read_knowing(
+        header: &Header,
+        reader: &mut Reader<'a>,
+        version: Version,
+        known: Option<&'a str>,
+    ) -> Result<Publish<'a>, DecodeError> {
         let qos = header.qos().ok_or(DecodeError::malformed("QoS 3 is reserved"))?;
-        let topic = reader.topic_name()?;
+        let topic = reader.topic_name(known)?;
         let packet_id = match qos {
             Qos::AtMostOnce => None,
             Qos::AtLeastOnce | Qos::ExactlyOnce => Some(reader.packet_id()?),

@@ -83,16 +83,21 @@ impl<'a> Reader<'a> {
     /// A UTF-8 string: valid UTF-8 [MQTT-1.5.4-1] without U+0000 [MQTT-1.5.4-2]. Other control characters and
     /// non-characters are accepted, in every string alike.
     pub(crate) fn string(&mut self) -> Result<&'a str, DecodeError> {
-        let text = self.utf8()?;
+        let text = utf8(self.binary()?)?;
         match text.as_bytes().contains(&0) {
             true => Err(NUL),
             false => Ok(text),
         }
     }
 
-    /// A string without wildcards, which may be empty [MQTT-3.3.2-2].
-    pub(crate) fn topic_name(&mut self) -> Result<&'a str, DecodeError> {
-        let text = self.utf8()?;
+    /// A string without wildcards, which may be empty [MQTT-3.3.2-2]. One that equals `known`, a topic name that was
+    /// checked before, is not checked again.
+    pub(crate) fn topic_name(&mut self, known: Option<&'a str>) -> Result<&'a str, DecodeError> {
+        let bytes = self.binary()?;
+        if let Some(known) = known.filter(|known| known.as_bytes() == bytes) {
+            return Ok(known);
+        }
+        let text = utf8(bytes)?;
         if topic::is_plain(text) {
             return Ok(text);
         }
@@ -101,10 +106,10 @@ impl<'a> Reader<'a> {
             false => Err(DecodeError::topic_name("a topic name has a wildcard")),
         }
     }
+}
 
-    fn utf8(&mut self) -> Result<&'a str, DecodeError> {
-        str::from_utf8(self.binary()?).map_err(|_| DecodeError::malformed("a string is not valid UTF-8"))
-    }
+fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
+    str::from_utf8(bytes).map_err(|_| DecodeError::malformed("a string is not valid UTF-8"))
 }
 
 #[cfg(test)]
@@ -183,12 +188,16 @@ mod tests {
                 let mut text = [b'x'; 40];
                 text[at] = byte;
                 let field = [&[0, 40][..], &text].concat();
-                assert_eq!(Reader::new(&field).topic_name().unwrap_err().reason, reason, "{byte:#x} at {at}");
+                assert_eq!(
+                    Reader::new(&field).topic_name(None).unwrap_err().reason,
+                    reason,
+                    "{byte:#x} at {at}"
+                );
             }
         }
-        assert_eq!(Reader::new(b"\0\0").topic_name(), Ok(""));
-        assert_eq!(Reader::new(b"\0\x02a/").topic_name(), Ok("a/"));
-        assert_eq!(Reader::new(b"\0\x03a+\0").topic_name(), Err(NUL));
+        assert_eq!(Reader::new(b"\0\0").topic_name(None), Ok(""));
+        assert_eq!(Reader::new(b"\0\x02a/").topic_name(None), Ok("a/"));
+        assert_eq!(Reader::new(b"\0\x03a+\0").topic_name(None), Err(NUL));
     }
 
     /// [MQTT-1.5.4-3] EF BB BF is U+FEFF and stays.

@@ -19,6 +19,7 @@ const BROKER: &[Row] = &[
             "connection",
             "counters",
             "deadlines",
+            "front",
             "letter",
             "limits",
             "message",
@@ -34,6 +35,7 @@ const BROKER: &[Row] = &[
     ("connection", &["address", "cause", "deadlines", "outbox", "slab", "time", "topics"]),
     ("counters", &["cause"]),
     ("deadlines", &["pages", "time"]),
+    ("front", &["message"]),
     ("handlers", ANYTHING),
     ("journal", &[]),
     ("letter", &["counters", "message", "slab", "time", "topics"]),
@@ -80,8 +82,8 @@ const FROM_TOPICS: &[(&str, &[&str])] = &[
     ("connection", &["InboundAliases", "OutboundAliases"]),
     ("session", &["FilterId", "GroupId"]),
     ("policy", &["ShareStrategy"]),
-    ("publication", &["Fingerprint"]),
-    ("clients", &["Fingerprint", "ShardSet"]),
+    ("publication", &["KnownTopic"]),
+    ("clients", &["ShardSet"]),
 ];
 
 #[test]

@@ -43,7 +43,11 @@ fn publish_elsewhere(shard: &mut Shard, publication: &mut Publication<'_>) -> Re
     if !shard.has_peers() {
         return Reach::Nobody;
     }
-    let interested = shard.topics.routes.interested(publication.parts.topic);
+    let routes = &shard.topics.routes;
+    let interested = match &mut publication.known {
+        Some(known) => routes.interested_in_known(known),
+        None => routes.interested(publication.parts.topic),
+    };
     for to in interested.iter() {
         shard.clients.trays.post(to, Letter::Publish(publication.across()));
     }
@@ -56,8 +60,14 @@ pub(crate) fn publish_here(shard: &mut Shard, content: &Arc<Content>) {
         return;
     }
     let serial = shard.clients.next_serial();
-    let mut publication = Publication::of_content(content, Publisher::default(), serial);
+    let publication = Publication::of_content(content, Publisher::default(), serial);
+    let topic = publication.parts.topic;
+    let mut publication = publication.knowing(shard.topics.known.take(topic.as_bytes()));
     publish_to_subscribers(shard, &mut publication);
+    match publication.known {
+        Some(known) => shard.topics.known.put_back(known),
+        None => shard.topics.known.see(topic),
+    }
 }
 
 /// Whether a message's time was over before it got this far [MQTT-3.3.2-5]; counted if so.
@@ -69,7 +79,11 @@ pub(crate) fn has_expired(shard: &mut Shard, content: &Content) -> bool {
 
 fn publish_to_subscribers(shard: &mut Shard, publication: &mut Publication<'_>) -> Reach {
     let mut lists: SmallVec<[&[Subscriber]; 8]> = SmallVec::new();
-    shard.topics.subscriptions.for_each_list(publication.parts.topic, |list| lists.push(list));
+    let subscriptions = &shard.topics.subscriptions;
+    match &mut publication.known {
+        Some(known) => subscriptions.for_each_known_list(known, |list| lists.push(list)),
+        None => subscriptions.for_each_list(publication.parts.topic, |list| lists.push(list)),
+    }
     let clients = &mut shard.clients;
     match (&lists[..], shard.setup.broker.overlapping) {
         ([], _) => return Reach::Nobody,

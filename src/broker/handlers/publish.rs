@@ -50,7 +50,10 @@ pub(crate) fn publish(shard: &mut Shard, id: SlotId, packet: &Publish<'_>) -> Re
     let Some(alias) = alias else { return to_topic(shard, origin, packet, packet.topic) };
     let mut topic = mem::take(&mut shard.scratch.topic);
     let outcome = resolve(shard, id, alias.get(), packet.topic, &mut topic);
-    let outcome = outcome.and_then(|()| to_topic(shard, origin, packet, &topic));
+    let outcome = outcome.and_then(|()| {
+        shard.scratch.known = shard.topics.known.take(topic.as_bytes());
+        to_topic(shard, origin, packet, &topic)
+    });
     topic.clear();
     shard.scratch.topic = topic;
     outcome
@@ -111,11 +114,18 @@ fn to_topic(shard: &mut Shard, from: Origin, packet: &Publish<'_>, topic: &str) 
     if packet.qos == Qos::ExactlyOnce {
         note_received(shard, from, packet);
     }
+    if shard.scratch.known.is_none() {
+        shard.topics.known.see(topic);
+    }
     let hash = if shard.topics.shared_routes.is_empty() { 0 } else { client_hash(shard, from.session) };
     let publisher = Publisher { session: Some(from.session.index()), hash };
     let serial = shard.clients.next_serial();
     let reach = with_parts(shard, packet, topic, |shard, parts| {
-        fan_out::publish(shard, &mut Publication::new(parts, publisher, serial))
+        let known = shard.scratch.known.take();
+        let mut publication = Publication::new(parts, publisher, serial).knowing(known);
+        let reach = fan_out::publish(shard, &mut publication);
+        shard.scratch.known = publication.known;
+        reach
     });
     let Some(packet_id) = packet.packet_id else { return Ok(()) };
     let reason = accepted(shard.policy(from.listener), reach);
@@ -190,7 +200,9 @@ fn repeat_or_new(shard: &Shard, from: Origin, qos: Qos, packet_id: PacketId) -> 
 fn check(shard: &Shard, from: Origin, packet: &Publish<'_>, topic: &str) -> Result<(), Refusal> {
     let policy = shard.policy(from.listener);
     let limits = &shard.setup.limits;
-    if topic.len() > limits.topic_bytes_max || level_count(topic) > limits.topic_levels_max {
+    let known = &shard.scratch.known;
+    let levels = known.as_ref().map_or_else(|| level_count(topic), |known| known.level_count());
+    if topic.len() > limits.topic_bytes_max || levels > limits.topic_levels_max {
         return Err(Refusal { cause: Cause::TopicNameInvalid, what: "topic name above the limits" });
     }
     if access::may_publish(topic, policy) == Verdict::Refused {

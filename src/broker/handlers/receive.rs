@@ -89,8 +89,16 @@ fn publish(
     body: &[u8],
     version: Version,
 ) -> Result<(), Ending> {
-    let packet = Publish::decode(header, body, version)?;
-    handlers::publish::publish(shard, id, &packet)
+    let known = Publish::peek_topic(body).and_then(|topic| shard.topics.known.take(topic));
+    let text = known.as_ref().map(|topic| topic.text());
+    shard.scratch.known = known;
+    let outcome = Publish::decode(header, body, version, text.as_deref())
+        .map_err(Ending::from)
+        .and_then(|packet| handlers::publish::publish(shard, id, &packet));
+    if let Some(known) = shard.scratch.known.take() {
+        shard.topics.known.put_back(known);
+    }
+    outcome
 }
 
 /// The beginning of a packet whose rest has not come yet.

@@ -25,9 +25,14 @@ pub(crate) fn publish(shard: &mut Shard, publication: &mut Publication<'_>) -> R
     let input = pick_input(shard, publication);
     let own = shard.setup.shard;
     let mut picks: SmallVec<[(ShardPick, Option<Arc<GroupName>>); 4]> = SmallVec::new();
-    shard.topics.shared_routes.for_each_pick(publication.parts.topic, &input, |pick, name| {
+    let choose = |pick: ShardPick, name: &Arc<GroupName>| {
         picks.push((pick, (pick.shard != own).then(|| name.clone())));
-    });
+    };
+    let routes = &mut shard.topics.shared_routes;
+    match &mut publication.known {
+        Some(known) => routes.for_each_pick_of_known(known, &input, choose),
+        None => routes.for_each_pick(publication.parts.topic, &input, choose),
+    }
     let reach = if picks.is_empty() { Reach::Nobody } else { Reach::Somebody };
     for (pick, name) in picks {
         match name {

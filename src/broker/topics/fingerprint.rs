@@ -16,8 +16,13 @@ pub struct Fingerprint(u32);
 impl Fingerprint {
     /// The fingerprint of a whole filter or topic name.
     pub fn of(text: &str, hasher: &FixedState) -> Fingerprint {
+        Fingerprint::of_bytes(text.as_bytes(), hasher)
+    }
+
+    /// The fingerprint of a text that may yet turn out not to be one.
+    pub(super) fn of_bytes(bytes: &[u8], hasher: &FixedState) -> Fingerprint {
         let mut state = hasher.build_hasher();
-        state.write(text.as_bytes());
+        state.write(bytes);
         let hash = state.finish();
         Fingerprint((hash ^ (hash >> 32)) as u32)
     }

@@ -7,8 +7,10 @@ use std::num::NonZeroU32;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
+use smallvec::SmallVec;
 
 use super::fingerprint::{Fingerprint, is_wildcard};
+use super::known::{Generation, Matches};
 use super::trie::FilterTrie;
 use crate::pages::Pages;
 
@@ -47,13 +49,22 @@ pub(super) struct FilterIndex<V> {
     free: Option<FilterId>,
     exact: HashTable<Exact>,
     wildcard: FilterTrie<FilterId>,
+    /// Changes of `wildcard`.
+    generation: Generation,
     hasher: FixedState,
 }
 
 impl<V> FilterIndex<V> {
     pub(super) fn new(hasher: FixedState) -> FilterIndex<V> {
         let wildcard = FilterTrie::new(hasher.clone());
-        FilterIndex { slots: Pages::default(), free: None, exact: HashTable::new(), wildcard, hasher }
+        FilterIndex {
+            slots: Pages::default(),
+            free: None,
+            exact: HashTable::new(),
+            wildcard,
+            generation: 0,
+            hasher,
+        }
     }
 
     /// Number of filters.
@@ -72,6 +83,7 @@ impl<V> FilterIndex<V> {
         let id = self.fill_slot(Slot::Used { name: filter.into(), value });
         if is_wildcard(filter) {
             self.wildcard.insert(filter, id);
+            self.generation += 1;
         } else {
             let fingerprint = self.fingerprint(filter);
             let entry = Exact { fingerprint, id };
@@ -87,6 +99,7 @@ impl<V> FilterIndex<V> {
         let Slot::Used { name, value } = slot else { unreachable!("only a used number can be removed") };
         if is_wildcard(&name) {
             self.wildcard.remove(&name);
+            self.generation += 1;
         } else {
             let fingerprint = self.fingerprint(&name);
             let entry = self.exact.find_entry(fingerprint.spread(), |exact| exact.id == id);
@@ -119,6 +132,20 @@ impl<V> FilterIndex<V> {
         self.wildcard.for_each_match(topic, |id| visit(*id));
     }
 
+    /// As [`FilterIndex::for_each_match`], for a topic of which the matches may be remembered in `matches`.
+    pub(super) fn for_each_known_match(
+        &self,
+        (topic, fingerprint): (&str, Fingerprint),
+        matches: &mut Matches,
+        mut visit: impl FnMut(FilterId),
+    ) {
+        if let Some(id) = self.find_exact_by(fingerprint, topic) {
+            visit(id);
+        }
+        let find = |ids: &mut SmallVec<_>| self.wildcard.for_each_match(topic, |id| ids.push(*id));
+        matches.get(self.generation, find).iter().for_each(|&id| visit(id));
+    }
+
     /// All filters, by ascending number.
     pub(super) fn iter(&self) -> impl Iterator<Item = (FilterId, &str, &V)> {
         self.slots.iter().enumerate().filter_map(|(index, slot)| match slot {
@@ -140,7 +167,10 @@ impl<V> FilterIndex<V> {
         if self.exact.is_empty() {
             return None;
         }
-        let fingerprint = self.fingerprint(filter);
+        self.find_exact_by(self.fingerprint(filter), filter)
+    }
+
+    fn find_exact_by(&self, fingerprint: Fingerprint, filter: &str) -> Option<FilterId> {
         let is_it = |exact: &Exact| exact.fingerprint == fingerprint && self.name(exact.id) == filter;
         self.exact.find(fingerprint.spread(), is_it).map(|exact| exact.id)
     }

@@ -7,6 +7,7 @@
 //! | `shared` | which member of a shared group on this shard gets this message |
 //! | `shared_routes` | which shard gets this message for a shared group |
 //! | `retained` | which retained messages match this filter |
+//! | `known` | what was found out before about this topic |
 //! | `alias` | which topic an alias stands for, in either direction |
 //!
 //! Below them: `index` (a table keyed by filter: exact ones hashed, the others in a `trie` of `level`s),
@@ -19,6 +20,7 @@
 mod alias;
 mod fingerprint;
 mod index;
+mod known;
 mod level;
 mod retained;
 mod roster;
@@ -32,6 +34,7 @@ mod trie;
 pub use alias::{AliasOutOfRange, AliasUse, InboundAliases, OutboundAliases};
 pub use fingerprint::{Fingerprint, is_wildcard};
 pub use index::FilterId;
+pub use known::{KnownTopic, KnownTopics};
 pub use retained::{Entry, Page, PageQuery, Retained};
 pub use routes::{RouteKey, Routes};
 pub use shard_set::{SHARDS_MAX, ShardSet};

@@ -10,6 +10,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use super::fingerprint::Fingerprint;
+use super::known::{Generation, KnownTopic};
 use super::shard_set::{PackedSet, ShardSet, ShardSets};
 use super::trie::FilterTrie;
 
@@ -38,6 +39,8 @@ pub struct Routes {
     exact: HashTable<ExactRoute>,
     wildcard: FilterTrie<PackedSet>,
     sets: ShardSets,
+    /// Changes of `wildcard`.
+    generation: Generation,
     hasher: FixedState,
 }
 
@@ -45,19 +48,22 @@ impl Routes {
     /// No routes. `hasher` must be seeded alike on all shards.
     pub fn new(hasher: FixedState) -> Routes {
         let wildcard = FilterTrie::new(hasher.clone());
-        Routes { exact: HashTable::new(), wildcard, sets: ShardSets::default(), hasher }
+        Routes { exact: HashTable::new(), wildcard, sets: ShardSets::default(), generation: 0, hasher }
     }
 
     /// Notes that a shard wants what the key names. Saying it twice changes nothing.
     pub fn announce(&mut self, key: &RouteKey, shard: u16) {
         match key {
             RouteKey::Exact(fingerprint) => self.announce_exact(*fingerprint, shard),
-            RouteKey::Wildcard(filter) => match self.wildcard.get_mut(filter) {
-                Some(shards) => *shards = self.sets.with(*shards, shard),
-                None => {
-                    self.wildcard.insert(filter, PackedSet::single(shard));
+            RouteKey::Wildcard(filter) => {
+                self.generation += 1;
+                match self.wildcard.get_mut(filter) {
+                    Some(shards) => *shards = self.sets.with(*shards, shard),
+                    None => {
+                        self.wildcard.insert(filter, PackedSet::single(shard));
+                    }
                 }
-            },
+            }
         }
     }
 
@@ -66,6 +72,7 @@ impl Routes {
         match key {
             RouteKey::Exact(fingerprint) => self.retract_exact(*fingerprint, shard),
             RouteKey::Wildcard(filter) => {
+                self.generation += 1;
                 let Some(shards) = self.wildcard.get_mut(filter) else { return };
                 match self.sets.without(*shards, shard) {
                     Some(rest) => *shards = rest,
@@ -79,7 +86,17 @@ impl Routes {
 
     /// The shards that may have a subscription on this topic: all that have one and, rarely, one that has none.
     pub fn interested(&self, topic: &str) -> ShardSet {
-        let mut found = self.exact_shards(topic);
+        self.exact_shards(Fingerprint::of(topic, &self.hasher)).union(self.wildcard_shards(topic))
+    }
+
+    /// As [`Routes::interested`], for a known topic.
+    pub fn interested_in_known(&self, topic: &mut KnownTopic) -> ShardSet {
+        let by_wildcard = topic.shards(self.generation, |text| self.wildcard_shards(text));
+        self.exact_shards(topic.fingerprint()).union(by_wildcard)
+    }
+
+    fn wildcard_shards(&self, topic: &str) -> ShardSet {
+        let mut found = ShardSet::EMPTY;
         self.wildcard.for_each_match(topic, |shards| found = found.union(self.sets.get(*shards)));
         found
     }
@@ -94,11 +111,10 @@ impl Routes {
         self.wildcard.len()
     }
 
-    fn exact_shards(&self, topic: &str) -> ShardSet {
+    fn exact_shards(&self, fingerprint: Fingerprint) -> ShardSet {
         if self.exact.is_empty() {
             return ShardSet::EMPTY;
         }
-        let fingerprint = Fingerprint::of(topic, &self.hasher);
         let route = self.exact.find(fingerprint.spread(), |route| route.fingerprint == fingerprint);
         route.map_or(ShardSet::EMPTY, |route| self.sets.get(route.shards))
     }

@@ -9,6 +9,7 @@ use foldhash::fast::FixedState;
 use smallvec::SmallVec;
 
 use super::index::{FilterId, FilterIndex};
+use super::known::KnownTopic;
 use super::shared::{
     GroupId, GroupName, GroupUpdate, MemberCounts, PickInput, Presence, ShareStrategy, bucket, mixed,
 };
@@ -72,11 +73,33 @@ impl SharedRoutes {
         &mut self,
         topic: &str,
         input: &PickInput,
-        mut visit: impl FnMut(ShardPick, &Arc<GroupName>),
+        visit: impl FnMut(ShardPick, &Arc<GroupName>),
     ) {
         let mut found: SmallVec<[FilterId; 8]> = SmallVec::new();
         self.filters.for_each_match(topic, |id| found.push(id));
-        for id in found {
+        self.pick_each(&found, input, visit);
+    }
+
+    /// As [`SharedRoutes::for_each_pick`], for a known topic.
+    pub fn for_each_pick_of_known(
+        &mut self,
+        topic: &mut KnownTopic,
+        input: &PickInput,
+        visit: impl FnMut(ShardPick, &Arc<GroupName>),
+    ) {
+        let mut found: SmallVec<[FilterId; 8]> = SmallVec::new();
+        let (name, matches) = topic.name_and_groups();
+        self.filters.for_each_known_match(name, matches, |id| found.push(id));
+        self.pick_each(&found, input, visit);
+    }
+
+    fn pick_each(
+        &mut self,
+        filters: &[FilterId],
+        input: &PickInput,
+        mut visit: impl FnMut(ShardPick, &Arc<GroupName>),
+    ) {
+        for &id in filters {
             for group in self.filters.get_mut(id) {
                 visit(group.pick(self.strategy, input, self.own_shard), &group.name);
             }

@@ -8,6 +8,7 @@ use ringmq_protocol::{Qos, SubscribeOptions};
 
 use super::index::{FilterId, FilterIndex};
 use super::is_wildcard;
+use super::known::KnownTopic;
 use super::roster::{OfSession, Roster};
 use super::routes::RouteKey;
 
@@ -200,6 +201,16 @@ impl Subscriptions {
     /// matching filters appears in several lists, at most once in each.
     pub fn for_each_list<'a>(&'a self, topic: &str, mut visit: impl FnMut(&'a [Subscriber])) {
         self.filters.for_each_match(topic, |id| visit(self.filters.get(id).as_slice()));
+    }
+
+    /// As [`Subscriptions::for_each_list`], for a known topic.
+    pub fn for_each_known_list<'a>(
+        &'a self,
+        topic: &mut KnownTopic,
+        mut visit: impl FnMut(&'a [Subscriber]),
+    ) {
+        let (name, matches) = topic.name_and_subscriptions();
+        self.filters.for_each_known_match(name, matches, |id| visit(self.filters.get(id).as_slice()));
     }
 
     /// Number of different filters.
