@@ -4,6 +4,8 @@
 #   scripts/bench.sh run [OPTIONS]               all scenarios beside the brokers that are installed; goes on where it was interrupted
 #   scripts/bench.sh report [FOLDER]             page, plots and the README's table from results
 #   scripts/bench.sh crosscheck                  the load generator's counts beside the brokers' own
+#   scripts/bench.sh crowd [-n N]                a million idle connections, or as many as the machine can hold
+#   scripts/bench.sh endure [--for 2h]           a long run with churn; fails if memory grows
 #   scripts/bench.sh list                        scenarios and brokers; `run --help` tells the options
 #
 #   scripts/bench.sh count                       counts all micro-benchmarks; fails if they differ from bench/instructions.toml
@@ -11,6 +13,7 @@
 #   scripts/bench.sh count table [NAME...]       prints the counts, of all or of those whose names begin so; --long for the long ones too
 #   scripts/bench.sh count compare REV [NAME...] counts here and in another revision
 #   scripts/bench.sh count profile NAME          the functions that take most
+#   scripts/bench.sh count scale subscriptions   a million subscriptions; `scale shards`: 1 to 64 shards
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -30,7 +33,7 @@ suite() {
 }
 
 case ${1:-} in
-    run | report | crosscheck | list) suite "$@" ;;
+    run | report | crosscheck | crowd | endure | list) suite "$@" ;;
     count) shift; count "$@" ;;
     -h | --help) usage ;;
     *) usage >&2; exit 2 ;;

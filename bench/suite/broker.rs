@@ -62,6 +62,11 @@ impl Broker {
         needs.iter().all(|need| self.can.contains(need))
     }
 
+    /// Ports that it listens on.
+    pub(crate) fn listeners(&self) -> usize {
+        if self.can_all(&["tls".to_owned()]) { 2 } else { 1 }
+    }
+
     /// Where its program is: among those built here, those that the set-up script installed, or on the PATH.
     pub(crate) fn find_program(&self, root: &Path) -> Option<PathBuf> {
         let built = [root.join("target/release"), root.join("target/rivals/bin")];

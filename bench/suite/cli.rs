@@ -26,6 +26,10 @@ pub(crate) enum Command {
     },
     /// Compare the load generator's counts with the brokers' own.
     Crosscheck(Choice),
+    /// Build a crowd of idle connections, tell what it takes, publish once to all of it.
+    Crowd(CrowdArgs),
+    /// Run mixed traffic with clients that come and go for a long time, and tell how memory grows.
+    Endure(EndureArgs),
     /// List scenarios and brokers.
     List,
 }
@@ -36,12 +40,12 @@ pub(crate) struct Choice {
     /// Brokers: names of files in bench/brokers, or paths of such files. Those that are not installed are left out.
     #[arg(long, value_delimiter = ',', default_value = "ringmq,mosquitto,rumqttd,nats-server,flashmq")]
     pub(crate) brokers: Vec<String>,
-    /// CPU of the broker.
-    #[arg(long, default_value_t = 0)]
-    pub(crate) broker_core: usize,
-    /// CPU of the load.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) load_core: usize,
+    /// CPUs of the broker, as taskset takes them: 0, or 0-1.
+    #[arg(long, default_value = "0")]
+    pub(crate) broker_cores: String,
+    /// CPUs of the load.
+    #[arg(long, default_value = "1")]
+    pub(crate) load_cores: String,
 }
 
 /// A run of the suite.
@@ -65,4 +69,47 @@ pub(crate) struct RunArgs {
     /// into the README.
     #[arg(long)]
     pub(crate) results: Option<PathBuf>,
+}
+
+/// A crowd.
+#[derive(Args, Debug)]
+pub(crate) struct CrowdArgs {
+    /// Connections.
+    #[arg(short = 'n', long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(2..=10_000_000))]
+    pub(crate) connections: u64,
+    /// The broker: the name of a file in bench/brokers, or the path of such a file.
+    #[arg(long, default_value = "ringmq")]
+    pub(crate) broker: String,
+    /// Memory in MiB that stays free.
+    #[arg(long, default_value_t = 1500)]
+    pub(crate) reserve_mib: u64,
+    /// Seconds to watch it at rest.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) rest_s: u64,
+    /// CPUs of the brokers, as taskset takes them.
+    #[arg(long, default_value = "0")]
+    pub(crate) broker_cores: String,
+    /// CPUs of the load.
+    #[arg(long, default_value = "1")]
+    pub(crate) load_cores: String,
+}
+
+/// A long run.
+#[derive(Args, Debug)]
+pub(crate) struct EndureArgs {
+    /// How long: 20m, 2h.
+    #[arg(long = "for", default_value = "2h")]
+    pub(crate) lasts: String,
+    /// The broker: the name of a file in bench/brokers, or the path of such a file.
+    #[arg(long, default_value = "ringmq")]
+    pub(crate) broker: String,
+    /// MiB that resident memory may grow by per hour.
+    #[arg(long, default_value_t = 2.0)]
+    pub(crate) growth_mib_per_hour: f64,
+    /// CPUs of the broker, as taskset takes them.
+    #[arg(long, default_value = "0")]
+    pub(crate) broker_cores: String,
+    /// CPUs of the load.
+    #[arg(long, default_value = "1")]
+    pub(crate) load_cores: String,
 }

@@ -70,7 +70,7 @@ fn read(site: &Site, broker: &Running, topic: &str) -> Result<u64, String> {
     let words = ["mosquitto_sub", "-h", "127.0.0.1", "-p", &port, "-t", topic, "-W", "3", "-C", "1"];
     let words: Vec<String> = words.map(str::to_owned).into();
     std::thread::sleep(std::time::Duration::from_millis(1200));
-    let output = Command::output(pinned(site.cores.load, &words).stdin(Stdio::null()));
+    let output = Command::output(pinned(&site.cores.load, &words).stdin(Stdio::null()));
     let output = output.map_err(|error| format!("mosquitto_sub: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let value = text.lines().last().and_then(|line| line.trim().parse().ok());

@@ -15,11 +15,11 @@ use crate::broker::{Broker, Values, fill};
 const START_MAX: Duration = Duration::from_secs(20);
 const STOP_MAX: Duration = Duration::from_secs(10);
 
-/// Where brokers and load run.
-#[derive(Clone, Copy, Debug)]
+/// Where brokers and load run, as taskset takes it.
+#[derive(Clone, Debug)]
 pub(crate) struct Cores {
-    pub(crate) broker: usize,
-    pub(crate) load: usize,
+    pub(crate) broker: String,
+    pub(crate) load: String,
 }
 
 /// What all brokers of a run share.
@@ -59,15 +59,14 @@ impl Site {
         }
         let command: Vec<String> = broker.start.iter().map(|word| fill(word, &values)).collect();
         let log = File::create(folder.join("log")).map_err(tell)?;
-        let child = pinned(self.cores.broker, &command)
+        let child = pinned(&self.cores.broker, &command)
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(tell)?)
             .stderr(log)
             .spawn()
             .map_err(|error| format!("taskset: {error}; scripts/setup.sh --bench installs what is needed"))?;
         let mut running = Running { child, folder, ports, command };
-        let listeners = if broker.can_all(&["tls".to_owned()]) { 2 } else { 1 };
-        running.wait_until_ready(&ports[..listeners])?;
+        running.wait_until_ready(&ports[..broker.listeners()])?;
         Ok(running)
     }
 
@@ -108,10 +107,10 @@ impl Site {
     }
 }
 
-/// A command on one core.
-pub(crate) fn pinned(core: usize, words: &[String]) -> Command {
+/// A command on these cores.
+pub(crate) fn pinned(cores: &str, words: &[String]) -> Command {
     let mut command = Command::new("taskset");
-    command.args(["--cpu-list", &core.to_string()]).args(words);
+    command.args(["--cpu-list", cores]).args(words);
     command
 }
 

@@ -4,6 +4,7 @@
 //! Must never judge a figure.
 
 use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -27,8 +28,10 @@ pub(crate) fn command(site: &Site, scenario: &Scenario, extent: &Extent, broker:
     let (scheme, port) = if scenario.tls { ("tls", broker.ports[1]) } else { ("tcp", broker.ports[0]) };
     let mut add = |name: &str, value: String| words.extend([format!("--{name}"), value]);
     add("broker", format!("{scheme}://127.0.0.1:{port}"));
-    // All of the brokers speak it.
-    add("mqtt", "3.1.1".to_owned());
+    // All of the brokers speak it. A scenario file says so itself.
+    if !scenario.load.starts_with("run ") {
+        add("mqtt", "3.1.1".to_owned());
+    }
     if scenario.timed {
         add("duration", format!("{}s", extent.duration_s));
         add("warm-up", format!("{}s", extent.warm_up_s));
@@ -50,13 +53,24 @@ pub(crate) fn run(site: &Site, command: &[String]) -> Result<Value, String> {
     let _ = fs::remove_file(&file);
     let mut words = command.to_vec();
     words.extend(["--report".to_owned(), file.display().to_string()]);
-    let output = pinned(site.cores.load, &words)
+    let output = pinned(&site.cores.load, &words)
+        .current_dir(&site.root)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .output()
         .map_err(|error| format!("taskset: {error}"))?;
-    let text = fs::read_to_string(&file)
-        .map_err(|_| format!("ringmq-bench: {}", String::from_utf8_lossy(&output.stderr).trim()))?;
+    if !file.exists() {
+        return Err(format!("ringmq-bench: {}", String::from_utf8_lossy(&output.stderr).trim()));
+    }
+    read_report(&file)
+}
+
+/// Reads a report of ringmq-bench.
+///
+/// # Errors
+/// It is not there, or is no JSON.
+pub(crate) fn read_report(file: &Path) -> Result<Value, String> {
+    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     serde_json::from_str(&text).map_err(|error| format!("the report of ringmq-bench: {error}"))
 }
 
@@ -67,13 +81,19 @@ pub(crate) fn figure(report: &Value, metric: Metric) -> Option<f64> {
 
 /// What is wrong with a run, if anything: it is invalid, or a check of the broker failed.
 pub(crate) fn objections(report: &Value) -> Vec<String> {
-    let texts = |place: &str| {
-        let list = report.pointer(place).and_then(Value::as_array);
-        list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
-    };
-    let mut all = texts("/verdict/invalid");
-    all.extend(texts("/verdict/failures"));
+    let mut all = texts(report, "/verdict/invalid");
+    all.extend(failures(report));
     all
+}
+
+/// The checks of the broker that failed.
+pub(crate) fn failures(report: &Value) -> Vec<String> {
+    texts(report, "/verdict/failures")
+}
+
+fn texts(report: &Value, place: &str) -> Vec<String> {
+    let list = report.pointer(place).and_then(Value::as_array);
+    list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

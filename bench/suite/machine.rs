@@ -3,13 +3,13 @@
 //! Owns what is written down of the machine and the programs. Must never hold a name of the host or a path of it.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
 use crate::broker::{Broker, Values, fill};
+use crate::procfs::{number_behind, text_behind};
 
 /// What a reader needs to repeat a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -75,14 +75,4 @@ fn said(command: &mut Command) -> String {
     let output = command.output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim().to_owned()
-}
-
-fn text_behind(path: &str, name: &str) -> String {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(name));
-    line.unwrap_or_default().trim_start_matches([' ', '\t', ':']).trim().to_owned()
-}
-
-fn number_behind(path: &str, name: &str) -> u64 {
-    text_behind(path, name).split_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or(0)
 }

@@ -7,12 +7,15 @@
 mod broker;
 mod cli;
 mod crosscheck;
+mod crowd;
+mod endure;
 mod figures;
 mod launch;
 mod load;
 mod machine;
 mod page;
 mod plots;
+mod procfs;
 mod readme;
 mod record;
 mod report;
@@ -25,7 +28,7 @@ use std::process::ExitCode;
 
 use broker::Broker;
 use clap::Parser;
-use cli::{Choice, Command, CommandLine, RunArgs};
+use cli::{Choice, Command, CommandLine, CrowdArgs, EndureArgs, RunArgs};
 use launch::{Cores, Site};
 use load::Extent;
 use machine::Machine;
@@ -38,9 +41,9 @@ fn main() -> ExitCode {
         Command::Report { folder } => {
             folder.map_or_else(newest_results, Ok).and_then(|folder| report::write(&folder))
         }
-        Command::Crosscheck(choice) => {
-            site(&choice).and_then(|site| crosscheck::check(&site, &installed(&choice, &site)?))
-        }
+        Command::Crosscheck(choice) => crosscheck(&choice),
+        Command::Crowd(args) => build_crowd(&args),
+        Command::Endure(args) => endure(&args),
         Command::List => list(),
     };
     match outcome {
@@ -53,7 +56,7 @@ fn main() -> ExitCode {
 }
 
 fn run_suite(run: &RunArgs) -> Result<(), String> {
-    let site = site(&run.choice)?;
+    let site = site(&run.choice.broker_cores, &run.choice.load_cores)?;
     let brokers = installed(&run.choice, &site)?;
     let scenarios = chosen(&run.scenarios)?;
     let extent = Extent { duration_s: run.duration, warm_up_s: run.warm_up };
@@ -90,10 +93,27 @@ fn installed(choice: &Choice, site: &Site) -> Result<Vec<Broker>, String> {
     if brokers.is_empty() { Err("none of these brokers is installed".to_owned()) } else { Ok(brokers) }
 }
 
-fn site(choice: &Choice) -> Result<Site, String> {
+fn crosscheck(choice: &Choice) -> Result<(), String> {
+    let site = site(&choice.broker_cores, &choice.load_cores)?;
+    crosscheck::check(&site, &installed(choice, &site)?)
+}
+
+fn build_crowd(args: &CrowdArgs) -> Result<(), String> {
+    let site = site(&args.broker_cores, &args.load_cores)?;
+    let broker = Broker::read(&root().join("bench/brokers"), &args.broker)?;
+    crowd::run(&site, &broker, args)
+}
+
+fn endure(args: &EndureArgs) -> Result<(), String> {
+    let site = site(&args.broker_cores, &args.load_cores)?;
+    let broker = Broker::read(&root().join("bench/brokers"), &args.broker)?;
+    endure::run(&site, &broker, args)
+}
+
+fn site(broker_cores: &str, load_cores: &str) -> Result<Site, String> {
     let work = std::env::temp_dir().join(format!("ringmq-suite-{}", std::process::id()));
     fs::create_dir_all(&work).map_err(|error| format!("{}: {error}", work.display()))?;
-    let cores = Cores { broker: choice.broker_core, load: choice.load_core };
+    let cores = Cores { broker: broker_cores.to_owned(), load: load_cores.to_owned() };
     Ok(Site { root: root(), work, cores })
 }
 
