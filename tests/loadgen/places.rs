@@ -1,0 +1,57 @@
+//! Places for results that take none, brokers that are not there, words that mean nothing: each has its message and its exit
+//! code, and what was measured is told where it can be.
+
+use std::fs;
+use std::process::Command;
+
+use crate::command::{run, spawn, start};
+use crate::scratch::{Broker, Scratch, program};
+
+#[test]
+fn a_full_disk_costs_its_file_and_nothing_else() {
+    let (broker, scratch) = (Broker::start(), Scratch::new());
+    let html = scratch.file("page.html");
+    let arguments = format!("pairs --pairs 1 -m 100 --csv /dev/full --html {}", html.display());
+    let done = run(&arguments, broker.address);
+    assert_eq!(done.code, Some(4), "{}", done.errors);
+    assert!(done.errors.contains("/dev/full: No space left on device"), "{}", done.errors);
+    assert!(done.out.contains("100 of 100 delivered"), "{}", done.out);
+    assert_eq!(done.count("/traffic/delivered"), 100);
+    assert!(fs::read_to_string(html).is_ok_and(|page| page.contains("<svg")));
+}
+
+#[test]
+fn a_place_that_is_not_there_is_told_before_the_run() {
+    let done = run("pairs --pairs 1 -d 1h --csv /nowhere/at/all.csv", "127.0.0.1:1");
+    assert_eq!(done.code, Some(2));
+    assert!(done.errors.contains("/nowhere/at/all.csv: No such file or directory"), "{}", done.errors);
+}
+
+#[test]
+fn a_broker_that_is_not_there_is_told_by_its_reason() {
+    let done = run("pairs --pairs 1 -m 1", "127.0.0.1:1");
+    assert_eq!(done.code, Some(1), "{}", done.out);
+    assert!(done.out.contains("Connection refused"), "{}", done.out);
+}
+
+#[test]
+fn a_report_is_read_back_and_one_that_was_changed_is_refused() {
+    let (broker, scratch) = (Broker::start(), Scratch::new());
+    let file = scratch.file("kept.json");
+    let done = start(&format!("pairs --pairs 1 -m 100 --json --broker {}", broker.address)).wait();
+    fs::write(&file, &done.out).expect("the directory is ours");
+    let show = |file: &std::path::Path| {
+        let mut command = Command::new(program("ringmq-bench", "RINGMQ_BENCH_BIN"));
+        command.arg("show").arg(file);
+        spawn(command, Scratch::new()).wait()
+    };
+    let shown = show(&file);
+    assert_eq!(shown.code, done.code, "{}", shown.errors);
+    assert!(shown.out.contains("100 of 100 delivered"), "{}", shown.out);
+    let changed = done.out.replace("\"delivered\": 100", "\"delivered\": 101");
+    assert_ne!(changed, done.out);
+    fs::write(&file, changed).expect("the directory is ours");
+    let refused = show(&file);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.errors.contains("was changed after it was written"), "{}", refused.errors);
+}

@@ -1,0 +1,79 @@
+//! Two brokers in turn: a verdict at the end, and no process left behind.
+
+use std::fs;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::command::{Running, spawn};
+use crate::scratch::{LOOK, Scratch, broker_command, program};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// The same broker on both sides.
+fn start(rounds: u32, load: &str) -> Running {
+    let scratch = Scratch::new();
+    let broker = broker_command("{port}", &scratch.file("data")).join(" ");
+    let mut command = Command::new(program("ringmq-bench", "RINGMQ_BENCH_BIN"));
+    command.args(["versus", "--a", &broker, "--b", &broker, "--rounds", &rounds.to_string()]);
+    command.args(["--pin-broker", "none", "--pin-load", "none", "--settle", "10ms", "--report"]);
+    command.arg(scratch.file("report.json")).arg("--").args(load.split_whitespace());
+    spawn(command, scratch)
+}
+
+#[test]
+fn a_comparison_plays_its_rounds_in_turn() {
+    let done = start(1, "pairs --pairs 1 -m 50 --rate 1k").wait();
+    let rounds = done.report["rounds"].as_array().unwrap_or_else(|| panic!("{}\n{}", done.out, done.errors));
+    let names: Vec<_> =
+        rounds.iter().filter(|round| round["is_valid"] == true).map(|round| &round["name"]).collect();
+    assert_eq!(names, ["a", "b"], "{}\n{}", done.out, done.errors);
+    assert!(done.out.contains("VERDICT: none. "), "{}", done.out);
+    assert_eq!(done.code, Some(3));
+}
+
+#[test]
+fn a_command_that_does_not_start_a_broker_is_told_with_its_words() {
+    let mut command = Command::new(program("ringmq-bench", "RINGMQ_BENCH_BIN"));
+    let broker = "sh -c 'echo no port {port} for you; exit 3'";
+    command.args(["versus", "--a", broker, "--b", broker, "--", "connect", "-n", "1"]);
+    let done = spawn(command, Scratch::new()).wait();
+    assert_eq!(done.code, Some(2), "{}", done.out);
+    assert!(
+        done.errors.contains("the broker ended (exit status: 3)") && done.errors.contains("for you"),
+        "{}",
+        done.errors
+    );
+}
+
+#[test]
+fn an_interrupted_comparison_leaves_no_process_behind() {
+    let running = start(5, "pairs --pairs 1 -d 1h --rate 100");
+    let children = await_two_children(running.pid());
+    running.signal(Signal::INT);
+    let done = running.wait();
+    assert_eq!(done.code, Some(3), "{}", done.errors);
+    for child in children {
+        assert!(!is_there(child), "process {child} was left behind");
+    }
+}
+
+/// The broker and the load, once both are there.
+fn await_two_children(pid: u32) -> Vec<u32> {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        let children: Vec<u32> = text.split_whitespace().filter_map(|child| child.parse().ok()).collect();
+        if children.len() >= 2 {
+            return children;
+        }
+        assert!(Instant::now() < deadline, "no broker and load: {text}");
+        thread::sleep(LOOK);
+    }
+}
+
+fn is_there(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
