@@ -32,7 +32,7 @@ pub(crate) fn refill(shard: &mut Shard, session_id: SlotId) {
     while has_room(&mut shard.clients, connection) {
         let sent = match next(&mut shard.clients, session_id, connection) {
             Next::Repeat => repeat(&mut shard.clients, session_id, connection),
-            Next::Waiting(delivery) => first(shard, session_id, connection, *delivery),
+            Next::Waiting(delivery) => first(shard, session_id, connection, delivery),
             Next::Retained(allowed) => retained::send_next(shard, session_id, allowed),
             Next::Nothing => Progress::None,
         };
@@ -51,7 +51,7 @@ pub(crate) enum Progress {
 
 enum Next {
     Repeat,
-    Waiting(Box<Delivery>),
+    Waiting(Delivery),
     Retained(Allowed),
     Nothing,
 }
@@ -78,7 +78,7 @@ fn next(clients: &mut Clients, session_id: SlotId, connection: SlotId) -> Next {
     }
     let is_behind = outgoing.inflight.has_resend() || !has_quota;
     if !is_behind && let Some(delivery) = outgoing.backlog.pop() {
-        return Next::Waiting(Box::new(delivery));
+        return Next::Waiting(delivery);
     }
     match outgoing.reads.is_empty() {
         true => Next::Nothing,
