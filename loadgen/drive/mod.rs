@@ -44,6 +44,7 @@ use ringmq_ring::{Close, Closed, Driver, Handler, ListenerId, Network, Next, Soc
 use crate::clock::{Clock, MILLISECOND, Nanos};
 use crate::fault::Fault;
 use crate::latency::Latency;
+use crate::ledger::Offender;
 use crate::plan::Plan;
 use crate::series::{Counters, Moment, Recording, Series};
 use crate::workload::Lane;
@@ -123,6 +124,8 @@ pub(crate) struct Outcome {
     /// Messages sent, and those that the schedule wanted sent, by lane.
     pub(crate) sent: Vec<u64>,
     pub(crate) due: Vec<u64>,
+    /// The publishers whose messages did not all arrive once and in their order, by lane.
+    pub(crate) offenders: Vec<Vec<Offender>>,
     /// Clients that were to be connected again and were not at the end.
     pub(crate) missing: u32,
     /// How late messages were looked at, as a summary and as the share beyond the bound.
@@ -179,7 +182,11 @@ impl Bench {
         let load = if self.load.is_empty() { &self.pacers } else { &self.load };
         let mut lag = Latency::new();
         load.iter().for_each(|pacer| lag.merge(pacer.lag()));
+        let offenders = |(pacer, lane): (&Pacer, &tally::LaneTally)| {
+            lane.ledger.offenders(|publisher| pacer.sent_by(publisher))
+        };
         let outcome = Outcome {
+            offenders: load.iter().zip(&self.tally.lanes).map(offenders).collect(),
             sent: load.iter().map(Pacer::sent).collect(),
             due: load.iter().map(Pacer::due).collect(),
             lag: lag.summary(),

@@ -137,6 +137,11 @@ impl Pacer {
         self.sent
     }
 
+    /// Messages that one publisher has sent so far.
+    pub(crate) fn sent_by(&self, publisher: u32) -> u32 {
+        self.senders[publisher as usize].sent
+    }
+
     /// Open loop: messages that became due so far; else those sent.
     pub(crate) fn due(&self) -> u64 {
         if matches!(self.gate, Gate::Schedule(_)) { self.cursor } else { self.sent }

@@ -2,11 +2,17 @@
 //!
 //! Owns the streams of a run and their counts. Must never know sockets, packets or time.
 
+mod offender;
 mod stream;
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use offender::Offence;
 use stream::{Arrival, Stream};
+
+pub(crate) use offender::Offender;
 
 /// Who is to receive what, and which order is promised.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,6 +85,8 @@ pub(crate) struct Ledger {
     /// Where each message is for one of several: one more than the highest number of a publisher that a subscriber has seen.
     ends: Vec<u32>,
     counts: Counts,
+    /// The publishers of whom something came again or out of order.
+    offences: BTreeMap<u32, Offence>,
 }
 
 impl Ledger {
@@ -93,6 +101,7 @@ impl Ledger {
             streams: (0..streams).map(|_| Stream::default()).collect(),
             ends: vec![0; ends],
             counts: Counts::default(),
+            offences: BTreeMap::new(),
         }
     }
 
@@ -120,7 +129,7 @@ impl Ledger {
             Routing::Pairs | Routing::PairsUnordered => self.streams[publisher as usize].record(number),
             Routing::Group | Routing::Addressed => self.record_of_group(publisher, subscriber, number),
         };
-        self.count(arrival);
+        self.count(publisher, arrival);
         arrival != Arrival::Duplicate
     }
 
@@ -135,12 +144,21 @@ impl Ledger {
         }
     }
 
-    fn count(&mut self, arrival: Arrival) {
+    fn count(&mut self, publisher: u32, arrival: Arrival) {
+        if arrival == Arrival::InOrder {
+            self.counts.delivered += 1;
+            return;
+        }
         let is_ordered = !matches!(self.routing, Routing::EveryoneUnordered | Routing::PairsUnordered);
         let counts = &mut self.counts;
         counts.duplicated += u64::from(arrival == Arrival::Duplicate);
         counts.delivered += u64::from(arrival != Arrival::Duplicate);
         counts.out_of_order += u64::from(arrival == Arrival::OutOfOrder && is_ordered);
+        if arrival == Arrival::Duplicate || is_ordered {
+            let offence = self.offences.entry(publisher).or_default();
+            offence.duplicated += u64::from(arrival == Arrival::Duplicate);
+            offence.out_of_order += u64::from(arrival == Arrival::OutOfOrder);
+        }
     }
 
     /// The group as a whole says what is a duplicate, each member for itself what is in order.

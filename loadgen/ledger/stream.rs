@@ -29,12 +29,42 @@ pub(crate) struct Stream {
     base: u32,
     /// One more than the highest number seen.
     end: u32,
-    /// What has been seen from `base` on, one bit each; absent while nothing is missing.
-    #[expect(
-        clippy::box_collection,
-        reason = "one word instead of four while nothing is missing: nearly always"
-    )]
-    seen: Option<Box<VecDeque<u64>>>,
+    /// What has been seen from `base` on; absent while nothing is missing, which is nearly always.
+    seen: Option<Box<Window>>,
+}
+
+/// The numbers around a gap.
+#[derive(Debug, Default)]
+struct Window {
+    /// From the word that holds `base` on, one bit each.
+    bits: VecDeque<u64>,
+    /// Numbers that never came and are beyond the horizon, and the first of them.
+    given_up: u32,
+    first_given_up: Option<u32>,
+}
+
+impl Window {
+    fn holds(&self, first: u32, number: u32) -> bool {
+        let (word, bit) = ((number - first) / WORD_BITS, number % WORD_BITS);
+        self.bits.get(word as usize).is_some_and(|word| word & 1 << bit != 0)
+    }
+
+    /// Gives up waiting for what is missing in a range.
+    fn give_up(&mut self, first: u32, numbers: std::ops::Range<u32>) {
+        for number in numbers {
+            if !self.holds(first, number) {
+                self.given_up += 1;
+                self.first_given_up = self.first_given_up.or(Some(number));
+            }
+        }
+    }
+}
+
+/// The numbers that did not arrive.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(super) struct Missing {
+    pub(super) count: u32,
+    pub(super) first: Option<u32>,
 }
 
 impl Stream {
@@ -57,7 +87,7 @@ impl Stream {
     /// Marks a number from `base` on as seen; false if it was.
     fn set(&mut self, number: u32) -> bool {
         let first = self.first_of_window();
-        let seen = self.seen.get_or_insert_default();
+        let seen = &mut self.seen.get_or_insert_default().bits;
         let (word, bit) = (((number - first) / WORD_BITS) as usize, 1 << (number % WORD_BITS));
         if seen.len() <= word {
             seen.resize(word + 1, 0);
@@ -77,10 +107,12 @@ impl Stream {
     fn settle(&mut self) {
         let first = self.first_of_window();
         let Some(seen) = &mut self.seen else { return };
-        self.base = self.base.max(self.end.saturating_sub(HORIZON));
+        let horizon = self.base.max(self.end.saturating_sub(HORIZON));
+        seen.give_up(first, self.base..horizon);
+        self.base = horizon;
         while self.base < self.end {
             let (word, bit) = ((self.base - first) / WORD_BITS, self.base % WORD_BITS);
-            let ones = (seen[word as usize] >> bit).trailing_ones();
+            let ones = (seen.bits[word as usize] >> bit).trailing_ones();
             self.base += ones;
             if ones < WORD_BITS - bit {
                 break;
@@ -88,10 +120,29 @@ impl Stream {
         }
         if self.base >= self.end {
             self.base = self.end;
-            self.seen = None;
+            seen.bits.clear();
+            if seen.given_up == 0 {
+                self.seen = None;
+            }
         } else {
             let passed = (self.base - first) / WORD_BITS;
-            seen.drain(..passed as usize);
+            seen.bits.drain(..passed as usize);
+        }
+    }
+
+    /// What is missing of the numbers below `sent`.
+    pub(super) fn missing(&self, sent: u32) -> Missing {
+        let first = self.first_of_window();
+        let is_seen = |number: u32| self.seen.as_ref().is_some_and(|seen| seen.holds(first, number));
+        let mut gaps = (self.base..self.end.min(sent)).filter(|number| !is_seen(*number));
+        let first_gap = gaps.next();
+        let in_window = gaps.count() as u32 + u32::from(first_gap.is_some());
+        let behind = sent.saturating_sub(self.end);
+        let (given_up, first_given_up) =
+            self.seen.as_ref().map_or((0, None), |seen| (seen.given_up, seen.first_given_up));
+        Missing {
+            count: given_up + in_window + behind,
+            first: first_given_up.or(first_gap).or((behind > 0).then_some(self.end)),
         }
     }
 }
@@ -171,8 +222,26 @@ mod tests {
         for number in 1..3 * HORIZON {
             assert_eq!(stream.record(number), InOrder);
         }
-        let words = stream.seen.as_ref().map_or(0, |seen| seen.len() as u32);
+        let words = stream.seen.as_ref().map_or(0, |seen| seen.bits.len() as u32);
         assert!(words <= HORIZON / WORD_BITS + 1, "{words}");
         assert_eq!(stream.record(0), Duplicate);
+        assert_eq!(stream.missing(3 * HORIZON), Missing { count: 1, first: Some(0) }, "it is still told");
+    }
+
+    #[test]
+    fn what_did_not_arrive_is_counted_and_the_first_of_it_named() {
+        let mut stream = Stream::default();
+        assert_eq!(stream.missing(0), Missing::default());
+        assert_eq!(stream.missing(3), Missing { count: 3, first: Some(0) });
+        for number in [0, 1, 3, 100, 70, 3] {
+            stream.record(number);
+        }
+        assert_eq!(stream.missing(101), Missing { count: 96, first: Some(2) });
+        assert_eq!(stream.missing(103), Missing { count: 98, first: Some(2) });
+        for number in 0..=100 {
+            stream.record(number);
+        }
+        assert_eq!(stream.missing(101), Missing::default());
+        assert_eq!(stream.missing(102), Missing { count: 1, first: Some(101) });
     }
 }

@@ -8,6 +8,7 @@ mod csv;
 mod digest;
 mod figures;
 mod html;
+mod offenders;
 #[cfg(test)]
 pub(crate) mod tests;
 mod text;
@@ -28,6 +29,7 @@ use crate::scenario::Scenario;
 use crate::series::{Distribution, Row};
 
 use costs::{BrokerCosts, GeneratorCosts};
+use offenders::OffenderRow;
 use verdict::Verdict;
 
 pub(crate) use figures::{Intervals, Metric};
@@ -167,6 +169,10 @@ struct Flowed {
     lag: Summary,
     /// The counts by flow.
     flows: Vec<FlowCounts>,
+    /// Publishers whose messages did not all arrive once and in their order.
+    offender_count: u64,
+    /// The worst of them.
+    offenders: Vec<OffenderRow>,
 }
 
 impl Report {
@@ -325,6 +331,8 @@ impl Flowed {
             service: Distribution::new(&totals.service),
             acknowledgement: Distribution::new(&totals.acknowledgement),
             lag: *lag,
+            offender_count: offenders::count(outcome),
+            offenders: offenders::worst(plan, outcome),
             flows,
         }
     }

@@ -8,10 +8,12 @@ use crate::cli::{Command, CommandLine};
 use crate::clock::SECOND;
 use crate::drive::{Broken, Marks};
 use crate::latency::Latency;
+use crate::ledger::Offender;
 use crate::process::Usage;
 use crate::series::{GeneratorUse, ProcessUse, Recording};
 use crate::stamp::{STAMP_BYTES, Stamp};
 
+use super::offenders::OFFENDERS_MAX;
 use super::*;
 
 fn plan(arguments: &str) -> Plan {
@@ -71,6 +73,7 @@ fn outcome(arrivals: impl IntoIterator<Item = u32>) -> Outcome {
         longest_pause: 0,
         sent: vec![1000],
         due: vec![1000],
+        offenders: vec![Vec::new()],
         missing: 0,
         lag: Summary::default(),
         lag_share: 0.0,
@@ -82,7 +85,11 @@ fn circumstances() -> Circumstances {
 }
 
 fn report(arguments: &str, outcome: &Outcome) -> Report {
-    Report::new(&plan(&format!("fan-in -p 1 -s 1 {arguments}")), outcome, &circumstances())
+    Report::new(
+        &plan(&format!("fan-in {} -s 1 {arguments}", if arguments.contains("-p ") { "" } else { "-p 1" })),
+        outcome,
+        &circumstances(),
+    )
 }
 
 #[test]
@@ -245,4 +252,24 @@ fn figures_of_chosen_intervals_are_those_of_a_run_of_them() {
     near(intervals.figures(&[0, 1, 2]), [500.0 / 3.0, 80.0, 900.0, 900.0, 1200.0]);
     near(intervals.figures(&[0, 0]), [100.0, 50.0, 50.0, 50.0, 1000.0]);
     near(intervals.figures(&[1]), [300.0, 80.0, 80.0, 80.0, 1000.0]);
+}
+
+#[test]
+fn the_worst_publishers_are_named_with_their_topics() {
+    let mut lossy = outcome(1..1000);
+    let offender = |publisher, lost| Offender {
+        publisher,
+        lost,
+        first_lost: Some(7),
+        subscribers: 1,
+        ..Offender::default()
+    };
+    lossy.offenders = vec![(0..50).map(|number| offender(number % 100, u64::from(number) + 1)).collect()];
+    let report = report("-p 100", &lossy);
+    let traffic = report.traffic.as_ref().unwrap();
+    assert_eq!((traffic.offender_count, traffic.offenders.len()), (50, OFFENDERS_MAX));
+    assert_eq!((traffic.offenders[0].publisher, traffic.offenders[0].lost), (49, 50));
+    assert!(traffic.offenders[0].topic.ends_with("/49"), "{:?}", traffic.offenders[0]);
+    assert!(report.to_text().contains("50 lost, the first was message 7"), "{}", report.to_text());
+    assert!(report.to_text().contains("and 45 more publishers"), "{}", report.to_text());
 }

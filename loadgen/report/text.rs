@@ -7,7 +7,11 @@ use std::fmt::{self, Write};
 use crate::latency::Summary;
 
 use super::costs::{BrokerCosts, GeneratorCosts, Headroom, Span};
+use super::offenders::OffenderRow;
 use super::{Connections, Flowed, Report};
+
+/// Publishers that a reader at a terminal is told of.
+const OFFENDERS_SHOWN: usize = 5;
 
 /// Writes all of it.
 pub(super) fn write_report(report: &Report, out: &mut String) -> fmt::Result {
@@ -65,6 +69,7 @@ fn write_traffic(traffic: &Flowed, out: &mut String) -> fmt::Result {
     }
     writeln!(out, "delivered")?;
     writeln!(out, "              {lost} lost, {duplicated} duplicated, {out_of_order} out of order")?;
+    write_offenders(traffic, out)?;
     write!(out, "rate          ")?;
     if traffic.sent_per_s > 0.0 {
         write!(out, "{:.0}/s sent, ", traffic.sent_per_s)?;
@@ -74,6 +79,22 @@ fn write_traffic(traffic: &Flowed, out: &mut String) -> fmt::Result {
     write_distribution("service", &traffic.service.summary, out)?;
     write_distribution("ack", &traffic.acknowledgement.summary, out)?;
     write_distribution("own lag", &traffic.lag, out)
+}
+
+fn write_offenders(traffic: &Flowed, out: &mut String) -> fmt::Result {
+    for OffenderRow { topic, lost, first_lost, duplicated, out_of_order, .. } in
+        traffic.offenders.iter().take(OFFENDERS_SHOWN)
+    {
+        write!(out, "              {topic}: {lost} lost")?;
+        if let Some(first) = first_lost {
+            write!(out, ", the first was message {first}")?;
+        }
+        writeln!(out, "; {duplicated} duplicated, {out_of_order} out of order")?;
+    }
+    match traffic.offender_count.saturating_sub(OFFENDERS_SHOWN as u64) {
+        0 => Ok(()),
+        more => writeln!(out, "              and {more} more publishers"),
+    }
 }
 
 fn write_broker(broker: &BrokerCosts, out: &mut String) -> fmt::Result {

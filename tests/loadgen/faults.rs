@@ -17,6 +17,9 @@ fn assert_counts(done: &Done, lost: u64, duplicated: u64, out_of_order: u64) {
     assert_eq!(counts, [lost, duplicated, out_of_order], "{}\n{}", done.out, done.errors);
     assert_eq!(done.count("/traffic/sent"), 1000);
     assert_eq!(done.count("/traffic/delivered"), 1000 - lost);
+    let worst = ["lost", "duplicated", "out_of_order"]
+        .map(|name| done.count(&format!("/traffic/offenders/0/{name}")));
+    assert_eq!(worst, counts, "there is one publisher");
 }
 
 #[test]

@@ -34,6 +34,10 @@ pub(super) fn write_tables(report: &Report, out: &mut String) -> fmt::Result {
     if report.traffic.is_some() {
         write_table("Messages", &messages(report), out)?;
     }
+    let offenders = offenders(report);
+    if !offenders.is_empty() {
+        write_table("Worst publishers", &offenders, out)?;
+    }
     write_table("Connections", &connections(report), out)?;
     if report.broker.is_some() {
         write_table("Broker", &broker(report), out)?;
@@ -102,6 +106,19 @@ fn messages(report: &Report) -> Vec<Entry> {
         entry("sent per second", format!("{:.0}", traffic.sent_per_s)),
         entry("delivered per second", format!("{:.0}", traffic.delivered_per_s)),
     ]
+}
+
+fn offenders(report: &Report) -> Vec<Entry> {
+    let rows = report.traffic.iter().flat_map(|traffic| &traffic.offenders);
+    rows.map(|row| {
+        let first = row.first_lost.map_or(String::new(), |first| format!(" (the first: message {first})"));
+        let counts = format!(
+            "{} lost{first}, {} duplicated, {} out of order",
+            row.lost, row.duplicated, row.out_of_order
+        );
+        (row.topic.clone(), counts)
+    })
+    .collect()
 }
 
 fn connections(report: &Report) -> Vec<Entry> {
