@@ -1,6 +1,6 @@
 //! The figures and the verdict of made-up runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Parser;
 
@@ -272,4 +272,34 @@ fn the_worst_publishers_are_named_with_their_topics() {
     assert!(traffic.offenders[0].topic.ends_with("/49"), "{:?}", traffic.offenders[0]);
     assert!(report.to_text().contains("50 lost, the first was message 7"), "{}", report.to_text());
     assert!(report.to_text().contains("and 45 more publishers"), "{}", report.to_text());
+}
+
+/// The names of all members of a report, but for those of the scenario, which is documented as what it is: a file.
+fn members(value: &serde_json::Value, names: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(object) => {
+            for (name, value) in object {
+                names.insert(name.clone());
+                if name != "scenario" && name != "fault_texts" {
+                    members(value, names);
+                }
+            }
+        }
+        serde_json::Value::Array(values) => values.iter().for_each(|value| members(value, names)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_member_of_a_report_is_documented() {
+    let mut whole = outcome(1..1000);
+    whole.offenders = vec![vec![Offender { lost: 1, ..Offender::default() }]];
+    whole.recording.rows[0] = report_of(&[(5, 5, 0.1)]).series[0].clone();
+    let circumstances = Circumstances::read(Engine::Epoll, &[std::process::id()]);
+    let report = Report::new(&plan("fan-in -p 1 -s 1"), &whole, &circumstances);
+    let mut names = BTreeSet::new();
+    members(&serde_json::from_str(&report.to_json()).unwrap(), &mut names);
+    let text = include_str!("../../docs/BENCHMARKING.md");
+    let undocumented: Vec<_> = names.iter().filter(|name| !text.contains(&format!("`{name}`"))).collect();
+    assert!(undocumented.is_empty() && names.len() > 80, "docs/BENCHMARKING.md lacks {undocumented:?}");
 }
