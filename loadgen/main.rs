@@ -11,6 +11,8 @@
 //! | `drive` | a run: connections, steps, publishing |
 //! | `client` | one MQTT client as a state machine, without sockets |
 //! | `tls` | the client side of TLS, without sockets |
+//! | `search`, `sink`, `self_test` | the highest rate within a bound; a responder that does next to nothing; the tool's own ceiling |
+//! | `interruption` | SIGINT and SIGTERM |
 //! | `schedule`, `clock`, `chance` | when things are due; the only clock; repeatable chance |
 //! | `stamp`, `ledger` | what a payload carries; what arrived against what was sent |
 //! | `latency`, `process` | histograms; CPU and memory of processes |
@@ -29,6 +31,7 @@ mod clock;
 mod drive;
 mod fault;
 mod host;
+mod interruption;
 mod judge;
 mod latency;
 mod ledger;
@@ -39,7 +42,10 @@ mod report;
 mod run;
 mod scenario;
 mod schedule;
+mod search;
+mod self_test;
 mod series;
+mod sink;
 mod stamp;
 mod statistics;
 mod tls;
@@ -61,6 +67,8 @@ fn main() -> ExitCode {
         cli::Command::Load(workload) => run::run_workload(&workload),
         cli::Command::Run(args) => run::run_scenario(&args),
         cli::Command::Presets(args) => run::show_presets(&args),
+        cli::Command::SelfTest(args) => self_test::self_test(&args),
+        cli::Command::Sink(args) => self_test::serve(&args),
         cli::Command::Judge(args) => judge::judge(&args),
     };
     match done {

@@ -2,21 +2,19 @@
 //!
 //! Owns start-up and the last words. Must never know what a workload is.
 
+mod find_rate;
+
 use std::fs;
-use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use ringmq_ring::{Engine, Network, Options, Remote};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use ringmq_ring::{Engine, Network, Options};
 
-use crate::cli::{PresetsArgs, RunArgs, WorkloadArgs};
+use crate::cli::{PresetsArgs, RunArgs, TargetArgs, WorkloadArgs};
 use crate::drive::Bench;
 use crate::plan::Plan;
 use crate::report::{Circumstances, Report};
+use crate::scenario::Scenario;
 use crate::series::Series;
-use crate::{output, process, scenario, view};
+use crate::{interruption, output, process, scenario, view};
 
 /// Descriptors that are no connections: ring, files, standard streams.
 const OTHER_DESCRIPTORS: u64 = 64;
@@ -29,7 +27,7 @@ const UNWRITTEN: u8 = 4;
 /// # Errors
 /// What does not fit together, or keeps the run from starting.
 pub(crate) fn run_workload(args: &WorkloadArgs) -> Result<u8, String> {
-    run_plan(Plan::new(scenario::from_workload(args)?, args.target())?)
+    run_whole(scenario::from_workload(args)?, args.target())
 }
 
 /// Runs a scenario from a file, or a preset. Returns the exit code.
@@ -52,7 +50,7 @@ pub(crate) fn run_scenario(args: &RunArgs) -> Result<u8, String> {
         print!("{}", scenario.to_toml());
         return Ok(0);
     }
-    run_plan(Plan::new(scenario, &args.target)?)
+    run_whole(scenario, &args.target)
 }
 
 /// Lists the presets, or prints one. Returns the exit code.
@@ -70,14 +68,13 @@ pub(crate) fn show_presets(args: &PresetsArgs) -> Result<u8, String> {
     Ok(0)
 }
 
-/// Runs a plan and prints its report. Returns the exit code.
-///
-/// # Errors
-/// What keeps the run from starting.
-pub(crate) fn run_plan(plan: Plan) -> Result<u8, String> {
-    let output = plan.output.clone();
-    let report = measure(plan)?;
-    if let Err(error) = output::write_results(&report, &output) {
+/// Runs a scenario, or searches with it, and writes the results. Returns the exit code.
+fn run_whole(scenario: Scenario, target: &TargetArgs) -> Result<u8, String> {
+    let report = match target.find_rate {
+        Some(bound) => find_rate::find_rate(&scenario, target, bound)?,
+        None => measure(Plan::new(scenario, target)?)?,
+    };
+    if let Err(error) = output::write_results(&report, &target.output) {
         eprintln!("ringmq-bench: the results could not be written: {error}");
         return Ok(report.exit_code().max(UNWRITTEN));
     }
@@ -92,8 +89,7 @@ pub(crate) fn measure(plan: Plan) -> Result<Report, String> {
     check_host(&plan)?;
     sharpen_timers();
     let mut net = open_network(&plan)?;
-    let interrupted = Arc::new(AtomicBool::new(false));
-    watch_signals(Arc::clone(&interrupted), net.remote()).map_err(|error| format!("signals: {error}"))?;
+    let interrupted = interruption::watch(net.remote()).map_err(|error| format!("signals: {error}"))?;
     let circumstances = Circumstances::read(net.engine(), &plan.broker_pids);
     let series = start_series(&plan)?;
     let mut bench = Bench::new(plan, series, interrupted)?;
@@ -139,19 +135,4 @@ fn open_network(plan: &Plan) -> Result<Network, String> {
             open(Engine::Epoll).map_err(|error| error.to_string())
         }),
     }
-}
-
-/// Sets the flag at the first SIGINT or SIGTERM, and ends the process at the second.
-fn watch_signals(interrupted: Arc<AtomicBool>, network: Remote) -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    let wait = move || {
-        for signal in signals.forever() {
-            if interrupted.swap(true, Ordering::Relaxed) {
-                view::leave_screen();
-                std::process::exit(128 + signal);
-            }
-            network.wake();
-        }
-    };
-    std::thread::Builder::new().name("signals".into()).spawn(wait).map(drop)
 }

@@ -28,18 +28,20 @@ pub(crate) struct TlsTarget {
 #[derive(Debug)]
 pub(crate) struct TlsClient {
     tls: ClientConnection,
+    /// Plain bytes that go out before everything else.
+    preface: Vec<u8>,
 }
 
 impl TlsClient {
-    /// A connection with a ClientHello to send.
+    /// A connection with a ClientHello to send, behind a preface that is not encrypted.
     ///
     /// # Errors
     /// The configuration allows no connection.
-    pub(crate) fn new(target: &TlsTarget) -> Result<TlsClient, Fault> {
+    pub(crate) fn new(target: &TlsTarget, preface: Vec<u8>) -> Result<TlsClient, Fault> {
         let mut tls = ClientConnection::new(Arc::clone(&target.config), target.server_name.clone())?;
         // What waits to be encrypted is written out with each call of `send`.
         tls.set_buffer_limit(None);
-        Ok(TlsClient { tls })
+        Ok(TlsClient { tls, preface })
     }
 
     pub(crate) fn is_handshaking(&self) -> bool {
@@ -87,6 +89,7 @@ impl TlsClient {
     }
 
     fn write_out(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.preface);
         while self.tls.wants_write() {
             let written = self.tls.write_tls(out);
             assert!(written.is_ok(), "a vector takes all bytes");

@@ -12,7 +12,7 @@ use ringmq_protocol::{Qos, Version};
 use crate::client::{Needs, Terms};
 use crate::ledger::Routing;
 use crate::scenario::template::{Numbers, Open, Template};
-use crate::scenario::{Clients, Flow, Level, Pace, Payload, Route, Scenario, Session, Stage};
+use crate::scenario::{Clients, Flow, Level, Pace, Payload, Proxy, Route, Scenario, Session, Stage};
 
 /// Room for everything in a packet that is not payload.
 const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -32,6 +32,11 @@ pub(crate) struct Group {
     /// Their numbers.
     pub(crate) clients: Range<u32>,
     pub(crate) terms: Terms,
+    pub(crate) proxy: Proxy,
+    /// Connections per second that are made and closed at once, instead of all else.
+    pub(crate) probe_rate_per_s: Option<f64>,
+    /// User and password of the clients, in turn; empty if the templates say.
+    credentials: Vec<(String, String)>,
     client_id: Template,
     username: Option<Template>,
     password: Option<Template>,
@@ -108,6 +113,17 @@ impl Workload {
         self.groups.last().map_or(0, |group| group.clients.end)
     }
 
+    /// Clients that speak MQTT.
+    pub(crate) fn sessions(&self) -> u32 {
+        let speaking = self.groups.iter().filter(|group| group.probe_rate_per_s.is_none());
+        speaking.map(|group| group.clients.len() as u32).sum()
+    }
+
+    /// Whether there are clients that do not.
+    pub(crate) fn has_probes(&self) -> bool {
+        self.groups.iter().any(|group| group.probe_rate_per_s.is_some())
+    }
+
     /// The number of a client's group.
     pub(crate) fn group_number(&self, client: u32) -> usize {
         self.groups.partition_point(|group| group.clients.end <= client)
@@ -136,8 +152,15 @@ impl Workload {
         let group = &self.groups[at];
         let numbers = Numbers { run: self.run, group: at, client: client - group.clients.start, n: 0 };
         group.client_id.write(&numbers, &mut identity.client_id);
-        identity.username = group.username.as_ref().map(|template| template.text(&numbers));
-        identity.password = group.password.as_ref().map(|template| template.text(&numbers));
+        let lines = group.credentials.len().max(1);
+        (identity.username, identity.password) = match group.credentials.get(numbers.client as usize % lines)
+        {
+            Some((username, password)) => (Some(username.clone()), Some(password.clone())),
+            None => {
+                let text = |template: &Template| template.text(&numbers);
+                (group.username.as_ref().map(text), group.password.as_ref().map(text))
+            }
+        };
     }
 
     /// The filters to which a client subscribes, early or late, each with its quality.
@@ -165,11 +188,32 @@ impl Group {
         Ok(Group {
             terms: terms(scenario, group)?,
             clients,
+            proxy: group.proxy,
+            probe_rate_per_s: group.probe_rate_per_s,
+            credentials: group.credentials.as_deref().map_or(Ok(Vec::new()), read_credentials)?,
             client_id: Template::parse(&group.client_id)?,
             username: optional(&group.username)?,
             password: optional(&group.password)?,
         })
     }
+}
+
+/// Reads lines of `user,password`; a password may hold commas.
+fn read_credentials(file: &str) -> Result<Vec<(String, String)>, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+    let line = |(at, line): (usize, &str)| {
+        let (username, password) = line
+            .split_once(',')
+            .ok_or_else(|| format!("{file}, line {}: USER,PASSWORD is wanted", at + 1))?;
+        Ok((username.to_owned(), password.to_owned()))
+    };
+    let lines: Vec<_> = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.is_empty())
+        .map(line)
+        .collect::<Result<_, String>>()?;
+    if lines.is_empty() { Err(format!("{file} holds no credentials")) } else { Ok(lines) }
 }
 
 fn terms(scenario: &Scenario, group: &Clients) -> Result<Terms, String> {

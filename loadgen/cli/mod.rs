@@ -5,6 +5,7 @@
 mod judge;
 mod output;
 mod preset;
+mod self_test;
 pub(crate) mod values;
 
 use std::path::PathBuf;
@@ -12,12 +13,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::clock::Nanos;
-use crate::scenario::{OnLoss, Pace, Payload, Session};
+use crate::scenario::{OnLoss, Pace, Payload, Proxy, Session};
+use crate::search::Bound;
 use values::{BrokerUrl, Source};
 
 pub(crate) use judge::{CompareArgs, JudgeArgs, ShowArgs, VerifyArgs, VersusArgs};
 pub(crate) use output::{OutputArgs, ViewArg};
 pub(crate) use preset::{PresetsArgs, RunArgs};
+pub(crate) use self_test::{SelfTestArgs, SinkArgs};
 
 /// Loads an MQTT broker and tells the truth about it.
 ///
@@ -40,6 +43,11 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// List the presets, or print one of them.
     Presets(PresetsArgs),
+    /// Show what this tool itself can do, against a sink that does next to nothing.
+    SelfTest(SelfTestArgs),
+    /// Answer MQTT as cheaply as can be, for self-test.
+    #[command(hide = true)]
+    Sink(SinkArgs),
     #[command(flatten)]
     Judge(JudgeArgs),
 }
@@ -276,6 +284,12 @@ pub(crate) struct ClientArgs {
     /// Password of the clients; {client} is the number of each.
     #[arg(long)]
     pub(crate) password: Option<String>,
+    /// A file with a line USER,PASSWORD for each client. With fewer lines than clients they are used in turn.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["username", "password"])]
+    pub(crate) credentials: Option<String>,
+    /// Begin every connection with a header of the PROXY protocol that names an address in 10.0.0.0/8.
+    #[arg(long, value_enum, default_value = "none")]
+    pub(crate) proxy: Proxy,
     /// First level of all topics; the second is the number of the run.
     #[arg(long, default_value = "bench")]
     pub(crate) topic_prefix: String,
@@ -325,6 +339,10 @@ pub(crate) struct TargetArgs {
     pub(crate) broker_pid: Vec<u32>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+    /// Find the highest rate at which a figure of the latency stays within a bound: p99<5ms. The rates of the scenario are
+    /// where the search begins.
+    #[arg(long, value_name = "BOUND")]
+    pub(crate) find_rate: Option<Bound>,
     /// The run is invalid if more than 1 % of the messages are looked at later than this after they are due.
     #[arg(long, default_value = "10ms", value_parser = values::span)]
     pub(crate) lag_max: Nanos,

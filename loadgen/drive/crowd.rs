@@ -19,6 +19,8 @@ pub(crate) enum Life {
     Ready,
     /// Ended although it was meant to go on, or cut: it will be made again.
     Away,
+    /// Knows no MQTT: connects and closes, again and again.
+    Probe,
     /// We have said DISCONNECT.
     Leaving,
     /// Ended, failed or about to be closed.

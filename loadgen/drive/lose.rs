@@ -20,7 +20,7 @@ impl Bench {
         let peer = self.crowd.peer_mut(number);
         let life = peer.life;
         match life {
-            Life::Leaving | Life::Gone | Life::Away => return,
+            Life::Leaving | Life::Gone | Life::Away | Life::Probe => return,
             Life::Dialling => self.dialer.end(),
             Life::Ahead | Life::Ready => {}
         }

@@ -26,6 +26,8 @@ mod marks;
 mod outbox;
 mod pacer;
 mod pinger;
+mod prober;
+mod proxy;
 mod replies;
 mod speak;
 mod steps;
@@ -47,7 +49,7 @@ use crate::latency::Latency;
 use crate::ledger::Offender;
 use crate::plan::Plan;
 use crate::series::{Counters, Moment, Recording, Series};
-use crate::workload::Lane;
+use crate::workload::{Lane, Workload};
 
 use crowd::{Crowd, Life};
 use desk::Desk;
@@ -55,10 +57,12 @@ use dialer::Dialer;
 use outbox::Outbox;
 use pacer::{Ending, Pacer};
 use pinger::Pinger;
+use prober::Prober;
 use replies::Replies;
 use steps::Phase;
 
 pub(crate) use marks::{Mark, Marks};
+pub(crate) use prober::Probes;
 pub(crate) use tally::Tally;
 
 /// Nothing waits longer than this to be looked at.
@@ -81,6 +85,7 @@ pub(crate) struct Bench {
     dialer: Dialer,
     /// By group.
     pingers: Vec<Pinger>,
+    probers: Vec<Prober>,
     /// What is published at present, by lane.
     pacers: Vec<Pacer>,
     /// The load, once it has made room for the clearing.
@@ -141,15 +146,16 @@ impl Bench {
     pub(crate) fn new(plan: Plan, series: Series, interrupted: Arc<AtomicBool>) -> Result<Bench, String> {
         let clock = Clock::start();
         let (workload, scenario) = (&plan.workload, &plan.scenario);
+        let mut crowd = Crowd::new(workload.clients());
         let pingers = workload.groups.iter();
         let pacers = workload.lanes.iter().enumerate();
         Ok(Bench {
-            crowd: Crowd::new(workload.clients()),
             dialer: Dialer::new(plan.dialling.inflight_max, plan.dialling.timeout),
             pingers: pingers
                 .map(|group| Pinger::new(group.terms.keep_alive_s, group.clients.clone(), 0))
                 .collect(),
             pacers: pacers.map(|(at, lane)| pacer(lane, scenario.seed.wrapping_add(at as u64))).collect(),
+            probers: probers(&mut crowd, workload),
             load: Vec::new(),
             desk: Desk::new(workload, scenario.seed)?,
             tally: Tally::new(workload),
@@ -171,6 +177,7 @@ impl Bench {
             broken: None,
             last_turn: 0,
             longest_pause: 0,
+            crowd,
             plan,
             clock,
         })
@@ -240,7 +247,12 @@ impl Bench {
         let pacers = self.pacers.iter().filter_map(Pacer::next_due);
         let pingers = self.pingers.iter().filter_map(Pinger::next_due);
         let others = [self.dialer.next_due(), self.phase_deadline()].into_iter().flatten();
-        pacers.chain(pingers).chain(others).fold(self.series.next_due().min(now + TICK), Nanos::min)
+        let probers = self.probers.iter().map(Prober::next_due);
+        pacers
+            .chain(pingers)
+            .chain(others)
+            .chain(probers)
+            .fold(self.series.next_due().min(now + TICK), Nanos::min)
     }
 
     /// Notes how long nothing was looked at: no wait is meant to be longer than a tick. In the end nothing is measured.
@@ -269,6 +281,18 @@ impl Bench {
     }
 }
 
+/// The probes of all groups that are such.
+fn probers(crowd: &mut Crowd, workload: &Workload) -> Vec<Prober> {
+    let mut probers = Vec::new();
+    for group in &workload.groups {
+        if let Some(rate) = group.probe_rate_per_s {
+            group.clients.clone().for_each(|number| crowd.peer_mut(number).life = Life::Probe);
+            probers.push(Prober::new(group.clients.clone(), rate));
+        }
+    }
+    probers
+}
+
 /// The publishers of a lane, at rest. A message is on its way until its last subscriber has it.
 fn pacer(lane: &Lane, seed: u64) -> Pacer {
     let copies = if lane.is_late { 0 } else { lane.copies() };
@@ -287,6 +311,9 @@ impl Handler for Bench {
 
     fn connected(&mut self, id: SocketId, result: io::Result<()>) {
         let Some(number) = self.crowd.find(id) else { return };
+        if self.crowd.peer(number).life == Life::Probe {
+            return self.end_probe(number, result);
+        }
         match result.map_err(Fault::Dial).and_then(|()| self.greet(number)) {
             Ok(()) => self.fresh.push(id),
             Err(fault) => self.fail(number, &fault, self.clock.now()),
@@ -317,6 +344,7 @@ impl Handler for Bench {
     fn closed(&mut self, id: SocketId, why: Closed) {
         let Some(number) = self.crowd.find(id) else { return };
         match self.crowd.peer(number).life {
+            Life::Probe => self.end_probe(number, Err(io::ErrorKind::ConnectionReset.into())),
             Life::Leaving | Life::Gone => {
                 self.crowd.detach(number);
                 self.crowd.peer_mut(number).life = Life::Gone;
@@ -344,6 +372,7 @@ impl Driver for Bench {
         self.tick(now);
         self.run_stages(now);
         self.dial(net, now);
+        self.probe(net, now);
         self.ping(now);
         self.publish(now);
         self.flush(net);

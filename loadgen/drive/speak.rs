@@ -2,17 +2,21 @@
 //!
 //! Owns the order of what is said. Must never know why something is said now.
 
+use std::io;
+
 use ringmq_ring::{Close, Network, Segment, SocketId};
 
 use crate::client::{Client, Origin, Unfinished};
 use crate::clock::Nanos;
 use crate::fault::Fault;
 use crate::tls::TlsClient;
-use crate::workload::Subscribing;
+use crate::workload::{Group, Subscribing};
 
 use super::Bench;
 use super::crowd::{Life, Peer};
+use super::proxy::put_header;
 use super::replies::Sending;
+use super::steps::Phase;
 
 /// Bytes that one publisher writes in one turn, before others have theirs.
 const PUBLISHER_BYTES_PER_TURN: usize = 64 << 10;
@@ -37,23 +41,58 @@ impl Bench {
         }
     }
 
+    /// Begins the probes whose time has come.
+    pub(super) fn probe(&mut self, net: &mut Network, now: Nanos) {
+        if !matches!(self.phase, Phase::Stage(_)) {
+            return;
+        }
+        for at in 0..self.probers.len() {
+            while let Some(number) = self.probers[at].begin(now, &mut self.tally.probes) {
+                self.crowd.peer_mut(number).began = now;
+                match net.connect(self.plan.dialling.to, self.plan.dialling.source(number)) {
+                    Ok(socket) => self.crowd.attach(number, socket),
+                    Err(error) => self.end_probe(number, Err(error)),
+                }
+            }
+        }
+    }
+
+    /// Ends a probe, whose connection stands or could not be made.
+    pub(super) fn end_probe(&mut self, number: u32, result: io::Result<()>) {
+        let now = self.clock.now();
+        match result {
+            Ok(()) => {
+                self.tally.probes.made += 1;
+                self.tally.probes.time.record(now - self.crowd.peer(number).began);
+            }
+            Err(error) => self.tally.note_failed_probe(&error),
+        }
+        let socket = self.crowd.detach(number);
+        self.doomed.extend(socket.map(|socket| (socket, Close::Now)));
+        self.probers.iter_mut().for_each(|prober| prober.end(number));
+    }
+
     /// Says the first word on a connection that stands.
     ///
     /// # Errors
     /// TLS allows no connection.
     pub(super) fn greet(&mut self, number: u32) -> Result<(), Fault> {
         let workload = &self.plan.workload;
-        let terms = &workload.group(number).terms;
+        let Group { terms, proxy, .. } = workload.group(number);
+        let proxy = *proxy;
         let peer = self.crowd.peer_mut(number);
         if workload.is_publisher(number) {
             peer.client.open_outflow(terms);
         }
         match &self.plan.dialling.tls {
             Some(target) => {
-                peer.tls = Some(Box::new(TlsClient::new(target)?));
+                let mut preface = Vec::new();
+                put_header(proxy, number, self.plan.dialling.to, &mut preface);
+                peer.tls = Some(Box::new(TlsClient::new(target, preface)?));
                 self.outbox.touch(number);
             }
             None => {
+                put_header(proxy, number, self.plan.dialling.to, self.outbox.buffer());
                 let identity = self.desk.identity(workload, number);
                 peer.client.connect(terms, identity, self.outbox.buffer());
                 self.outbox.commit(number);
@@ -211,7 +250,7 @@ impl Bench {
                 self.dialer.end();
                 self.doomed.extend(peer.socket.map(|socket| (socket, Close::Now)));
             }
-            Life::Ahead | Life::Away => peer.life = Life::Gone,
+            Life::Ahead | Life::Away | Life::Probe => peer.life = Life::Gone,
             Life::Leaving | Life::Gone => {}
         }
     }

@@ -177,7 +177,7 @@ impl Bench {
 
     /// Where there is nothing but connections, marks the moment when a tenth of them stood.
     fn note_tenth(&mut self, now: Nanos) {
-        let tenth = u64::from(self.plan.workload.clients() / 10);
+        let tenth = u64::from(self.plan.workload.sessions() / 10);
         if !self.plan.workload.has_traffic() && self.marks.tenth.is_none() && self.tally.connected >= tenth {
             self.marks.tenth = Some(self.mark(now));
         }

@@ -14,6 +14,8 @@ use crate::series::Recorders;
 use crate::stamp::Stamp;
 use crate::workload::{Lane, Workload};
 
+use super::prober::Probes;
+
 /// Different fault texts that are kept; all faults are counted.
 const FAULT_TEXTS_MAX: usize = 20;
 
@@ -69,6 +71,7 @@ pub(crate) struct Tally {
     /// Messages that belong to no lane of this run.
     pub(crate) foreign: u64,
     pub(crate) recovery: Recovery,
+    pub(crate) probes: Probes,
     run_tag: u8,
     /// Messages that were meant to leave before this, in the resolution of a stamp, are counted but not measured.
     pub(crate) measure_from: Nanos,
@@ -98,6 +101,7 @@ impl Tally {
                 sessions_lost: 0,
                 time: Latency::new(),
             },
+            probes: Probes::new(),
             run_tag: workload.run as u8,
             measure_from: Nanos::MAX,
             recorders: Recorders::new(),
@@ -207,6 +211,12 @@ impl Tally {
     pub(crate) fn note_failed_attempt(&mut self, fault: &Fault) {
         self.recovery.failed_attempts += 1;
         self.note_text(fault.to_string());
+    }
+
+    /// Notes a probe that could not connect.
+    pub(crate) fn note_failed_probe(&mut self, error: &std::io::Error) {
+        self.probes.failed += 1;
+        self.note_text(format!("a probe could not connect: {error}"));
     }
 
     fn note_text(&mut self, text: String) {

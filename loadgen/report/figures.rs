@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::latency::Latency;
+use crate::latency::{Latency, Summary};
 use crate::scenario::Scenario;
 use crate::series::{Distribution, Row};
 
@@ -81,6 +81,27 @@ impl Report {
         figures.extend(broker.map(|broker| (Metric::BrokerRssBytes, broker.rss_end_bytes as f64)));
         figures.retain(|(_, figure)| *figure > 0.0);
         figures
+    }
+
+    /// Latency, and messages delivered per second.
+    pub(crate) fn latency_and_rate(&self) -> (Summary, f64) {
+        let traffic = self.traffic.as_ref();
+        traffic.map(|traffic| (traffic.latency.summary, traffic.delivered_per_s)).unwrap_or_default()
+    }
+
+    /// Connections made per second.
+    pub(crate) fn connections_per_s(&self) -> f64 {
+        self.connections.per_s
+    }
+
+    /// CPU microseconds of the generator per message sent or received.
+    pub(crate) fn generator_us_per_message(&self) -> Option<f64> {
+        self.generator.cpu_us_per_message
+    }
+
+    /// Bytes of the generator per idle connection.
+    pub(crate) fn generator_bytes_per_connection(&self) -> Option<f64> {
+        self.generator.bytes_per_connection
     }
 
     /// What was asked for.

@@ -21,11 +21,12 @@ use ringmq_ring::Engine;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Nanos, seconds};
-use crate::drive::{Mark, Outcome, Tally};
+use crate::drive::{Mark, Outcome, Probes, Tally};
 use crate::host::{HostFacts, ProcessFacts};
 use crate::latency::Summary;
 use crate::plan::{Plan, TargetSummary};
 use crate::scenario::Scenario;
+use crate::search::Search;
 use crate::series::{Distribution, Row};
 
 use costs::{BrokerCosts, GeneratorCosts};
@@ -79,6 +80,9 @@ pub(crate) struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     broker: Option<BrokerCosts>,
     generator: GeneratorCosts,
+    /// The runs before and after this one, where it is the best of a search.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    search: Option<Search>,
     series: Vec<Row>,
 }
 
@@ -111,6 +115,19 @@ struct Connections {
     sessions_lost: u64,
     /// From the end of a connection until its client was ready again.
     recovery: Distribution,
+    /// Connections without MQTT that were made and closed at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    probes: Option<ProbeCounts>,
+}
+
+/// What became of connections without MQTT.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+struct ProbeCounts {
+    made: u64,
+    failed: u64,
+    /// Probes that were due while all were under way.
+    missed: u64,
+    time: Distribution,
 }
 
 /// What became of the messages of one flow.
@@ -199,8 +216,14 @@ impl Report {
             connections,
             traffic,
             generator,
+            search: None,
             series: outcome.recording.rows.clone(),
         }
+    }
+
+    /// The report as the result of a search.
+    pub(crate) fn with_search(self, search: Search) -> Report {
+        Report { search: Some(search), ..self }
     }
 
     /// The report as one JSON object with its digest.
@@ -242,7 +265,11 @@ impl Report {
 
     /// 0 all well, 1 a check failed, 3 an invalid run.
     pub(crate) fn exit_code(&self) -> u8 {
-        self.verdict.exit_code()
+        let is_in_vain = self.search.as_ref().is_some_and(|search| search.highest_per_s.is_none());
+        match self.verdict.exit_code() {
+            0 if is_in_vain => 1,
+            code => code,
+        }
     }
 }
 
@@ -251,7 +278,7 @@ impl Connections {
         let Tally { connected, faults, fault_texts, pings, pongs, recovery, .. } = &outcome.tally;
         let span = span(&outcome.marks.start, &outcome.marks.connected);
         Connections {
-            asked: plan.workload.clients(),
+            asked: plan.workload.sessions(),
             ready: *connected,
             faults: *faults,
             fault_texts: fault_texts.clone(),
@@ -267,7 +294,15 @@ impl Connections {
             failed_attempts: recovery.failed_attempts,
             sessions_lost: recovery.sessions_lost,
             recovery: Distribution::new(&recovery.time),
+            probes: plan.workload.has_probes().then(|| ProbeCounts::new(&outcome.tally.probes)),
         }
+    }
+}
+
+impl ProbeCounts {
+    fn new(probes: &Probes) -> ProbeCounts {
+        let Probes { made, failed, missed, time } = probes;
+        ProbeCounts { made: *made, failed: *failed, missed: *missed, time: Distribution::new(time) }
     }
 }
 

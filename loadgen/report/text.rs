@@ -5,10 +5,11 @@
 use std::fmt::{self, Write};
 
 use crate::latency::Summary;
+use crate::search::Search;
 
 use super::costs::{BrokerCosts, GeneratorCosts, Headroom, Span};
 use super::offenders::OffenderRow;
-use super::{Connections, Flowed, Report};
+use super::{Connections, Flowed, ProbeCounts, Report};
 
 /// Publishers that a reader at a terminal is told of.
 const OFFENDERS_SHOWN: usize = 5;
@@ -24,6 +25,9 @@ pub(super) fn write_report(report: &Report, out: &mut String) -> fmt::Result {
         write_broker(broker, out)?;
     }
     write_generator(&report.generator, out)?;
+    if let Some(search) = &report.search {
+        write_search(search, out)?;
+    }
     write_verdict(report, out)
 }
 
@@ -58,7 +62,12 @@ fn write_connections(connections: &Connections, out: &mut String) -> fmt::Result
             "recovery      {lost} lost, {cut} cut, {recovered} back, {missing} missing, {sessions_lost} sessions forgotten"
         )?;
     }
-    write_distribution("recovery", &connections.recovery.summary, out)
+    write_distribution("recovery", &connections.recovery.summary, out)?;
+    if let Some(ProbeCounts { made, failed, missed, time }) = &connections.probes {
+        writeln!(out, "probes        {made} made, {failed} failed, {missed} missed")?;
+        write_distribution("probing", &time.summary, out)?;
+    }
+    Ok(())
 }
 
 fn write_traffic(traffic: &Flowed, out: &mut String) -> fmt::Result {
@@ -145,6 +154,20 @@ fn write_generator(generator: &GeneratorCosts, out: &mut String) -> fmt::Result 
         write!(out, ", waited for a CPU {:.0} %", waiting * 100.0)?;
     }
     writeln!(out, " and had {:.0} % left", free * 100.0)
+}
+
+fn write_search(search: &Search, out: &mut String) -> fmt::Result {
+    for step in &search.steps {
+        writeln!(out, "tried         {}", step.in_words(&search.bound))?;
+    }
+    match search.highest_per_s {
+        Some(rate) => writeln!(
+            out,
+            "highest rate  {rate:.0}/s with {}; the figures above are of that run",
+            search.bound
+        ),
+        None => writeln!(out, "FAILED        no rate was found with {}", search.bound),
+    }
 }
 
 fn write_verdict(report: &Report, out: &mut String) -> fmt::Result {

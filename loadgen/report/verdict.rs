@@ -88,6 +88,9 @@ fn judge_connections(outcome: &Outcome, failures: &mut Vec<String>, notes: &mut 
     if recovery.sessions_lost > 0 {
         failures.push(format!("the broker had forgotten {} persistent sessions", recovery.sessions_lost));
     }
+    if outcome.tally.probes.failed > 0 {
+        failures.push(format!("{} probes could not connect", outcome.tally.probes.failed));
+    }
     if recovery.cut > 0 {
         notes.push(format!("{} connections were cut on purpose", recovery.cut));
     }

@@ -4,7 +4,7 @@
 
 use toml::{Table, Value};
 
-use super::{Pace, Scenario, Stage};
+use super::{Scenario, Stage};
 
 /// The scenario of a TOML text with single values changed, each as `path=value`.
 ///
@@ -57,6 +57,21 @@ fn parse(value: &str) -> Value {
 }
 
 impl Scenario {
+    /// Messages per second of all flows in an open loop together; `None` without any.
+    pub(crate) fn open_rate(&self) -> Option<f64> {
+        let rates: Vec<f64> = self.flows.iter().filter_map(|flow| flow.pace.rate_per_s()).collect();
+        (!rates.is_empty()).then(|| rates.iter().sum())
+    }
+
+    /// The scenario at so many times the rates of its open loops. Bursts become larger, not more frequent.
+    ///
+    /// # Errors
+    /// A factor that makes it impossible.
+    pub(crate) fn with_rates(mut self, factor: f64) -> Result<Scenario, String> {
+        self.flows.iter_mut().for_each(|flow| flow.pace.multiply(factor));
+        self.resolved()
+    }
+
     /// The scenario at a fraction of its size: clients, rates and numbers of messages are multiplied; payloads, spans and
     /// windows stay. A group never becomes empty.
     ///
@@ -72,12 +87,7 @@ impl Scenario {
         }
         for flow in &mut self.flows {
             flow.messages = flow.messages.map(count);
-            match &mut flow.pace {
-                Pace::Constant { rate_per_s } | Pace::Poisson { rate_per_s } => *rate_per_s *= scale,
-                Pace::Stepped { steps } => steps.iter_mut().for_each(|step| step.rate_per_s *= scale),
-                Pace::Bursts { messages, .. } => *messages = count((*messages).into()) as u32,
-                Pace::Window { .. } | Pace::Unpaced {} => {}
-            }
+            flow.pace.multiply(scale);
         }
         for stage in &mut self.stages {
             if let Stage::Ramp { rate_per_s: Some(rate), .. } = stage {

@@ -80,6 +80,12 @@ fn check_clients(group: &Clients) -> Result<(), String> {
             "client_id needs {client}: two clients of one name take each other's connection".into(),
         );
     }
+    if group.credentials.is_some() && (group.username.is_some() || group.password.is_some()) {
+        return wrong("credentials take the place of username and password".into());
+    }
+    if group.probe_rate_per_s.is_some_and(|rate| !(rate > 0.0 && rate <= RATE_MAX)) {
+        return wrong("the rate of probes is above 0".into());
+    }
     if group.session == Session::Persistent && group.session_expiry_s == 0 {
         return wrong("a session that expires after 0 s is not persistent".into());
     }
@@ -91,6 +97,13 @@ fn check_flow(scenario: &Scenario, flow: &Flow) -> Result<(), String> {
         let group = scenario.clients.iter().find(|group| group.name == name);
         group.map(|group| group.count).ok_or_else(|| format!("there are no clients {name}"))
     };
+    let is_probe = |name: &str| {
+        scenario.clients.iter().any(|group| group.name == name && group.probe_rate_per_s.is_some())
+    };
+    if let Some(name) = [Some(&flow.from), flow.to.as_ref()].into_iter().flatten().find(|name| is_probe(name))
+    {
+        return Err(format!("{name} are probes, which know no MQTT"));
+    }
     let publishers = count(&flow.from)?;
     let subscribers = flow.to.as_deref().map(count).transpose()?.unwrap_or(0);
     if publishers == 0 {

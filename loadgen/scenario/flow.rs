@@ -89,6 +89,18 @@ pub(crate) struct RateStep {
 }
 
 impl Pace {
+    /// Makes an open loop so many times as fast.
+    pub(super) fn multiply(&mut self, factor: f64) {
+        match self {
+            Pace::Constant { rate_per_s } | Pace::Poisson { rate_per_s } => *rate_per_s *= factor,
+            Pace::Stepped { steps } => steps.iter_mut().for_each(|step| step.rate_per_s *= factor),
+            Pace::Bursts { messages, .. } => {
+                *messages = ((f64::from(*messages) * factor).round() as u32).max(1);
+            }
+            Pace::Window { .. } | Pace::Unpaced {} => {}
+        }
+    }
+
     /// The mean rate in an open loop; of steps the highest one.
     pub(crate) fn rate_per_s(&self) -> Option<f64> {
         match self {

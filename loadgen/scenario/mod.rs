@@ -95,6 +95,27 @@ pub(crate) struct Clients {
     /// Password, a template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) password: Option<String>,
+    /// A file with a line `user,password` for each client; with fewer lines they are used in turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) credentials: Option<String>,
+    /// What each connection begins with.
+    #[serde(default)]
+    pub(crate) proxy: Proxy,
+    /// The clients know no MQTT: all through the run so many connections per second are made and closed at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) probe_rate_per_s: Option<f64>,
+}
+
+/// The header in front of a connection that a load balancer would write.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Proxy {
+    #[default]
+    None,
+    /// PROXY protocol version 1: a line of text.
+    V1,
+    /// PROXY protocol version 2: binary.
+    V2,
 }
 
 /// Version of MQTT.

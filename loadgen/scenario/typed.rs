@@ -169,6 +169,9 @@ fn scenario(
         client_id: String::new(),
         username: client.username.clone(),
         password: client.password.clone(),
+        credentials: client.credentials.clone(),
+        proxy: client.proxy,
+        probe_rate_per_s: None,
     };
     Scenario {
         name: name.into(),

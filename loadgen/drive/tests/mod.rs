@@ -137,7 +137,10 @@ fn a_connection_that_ends_is_made_again_and_a_persistent_session_loses_nothing()
     assert_eq!((lane.abandoned, lane.acknowledged), (0, 400));
     assert_eq!((recovery.lost, recovery.recovered, recovery.sessions_lost), (1, 1, 0));
     assert_eq!(recovery.time.summary().count, 1);
-    assert_eq!(outcome.tally.counts(), CLEAN);
+    // Acknowledgements may have gone with the connection: what they were for comes twice at QoS 1.
+    let counts = outcome.tally.counts();
+    assert_eq!(Counts { duplicated: 0, ..counts }, CLEAN);
+    assert!(counts.duplicated <= 2 * lane.resent, "{counts:?}");
 }
 
 #[test]

@@ -1,0 +1,79 @@
+//! A bound of a latency: `p99<5ms`.
+//!
+//! Owns its text form. Must never know a run.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::latency::Summary;
+use crate::scenario::Span;
+
+/// A figure of a summary, with its name.
+type Figure = (&'static str, fn(&Summary) -> f64);
+
+/// The figures that a bound may be about.
+const FIGURES: &[Figure] = &[
+    ("p50", |summary| summary.p50_us),
+    ("p90", |summary| summary.p90_us),
+    ("p99", |summary| summary.p99_us),
+    ("p99.9", |summary| summary.p999_us),
+    ("p99.99", |summary| summary.p9999_us),
+    ("max", |summary| summary.max_us),
+    ("mean", |summary| summary.mean_us),
+];
+
+/// A figure of the latency that must stay below a span.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bound {
+    figure: usize,
+    span: Span,
+}
+
+impl Bound {
+    /// The figure it is about, in microseconds.
+    pub(crate) fn figure_us(&self, summary: &Summary) -> f64 {
+        FIGURES[self.figure].1(summary)
+    }
+
+    /// Whether a figure stays below it.
+    pub(crate) fn holds(&self, figure_us: f64) -> bool {
+        figure_us < self.span.seconds() * 1e6
+    }
+}
+
+impl FromStr for Bound {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Bound, String> {
+        let wrong =
+            || "a bound is p50, p90, p99, p99.9, p99.99, max or mean, <, and a span: p99<5ms".to_owned();
+        let (name, span) = text.split_once('<').ok_or_else(wrong)?;
+        let figure = FIGURES.iter().position(|(known, _)| *known == name.trim()).ok_or_else(wrong)?;
+        let span: Span = span.trim().parse().map_err(|_| wrong())?;
+        if span == Span(0) { Err(wrong()) } else { Ok(Bound { figure, span }) }
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}<{}", FIGURES[self.figure].0, self.span)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_names_a_figure_and_a_span() {
+        let summary = Summary { p99_us: 4999.0, p999_us: 6000.0, ..Summary::default() };
+        for (text, holds) in [("p99<5ms", true), ("p99.9<5ms", false), ("p99.9 < 6.1ms", true)] {
+            let bound: Bound = text.parse().unwrap();
+            assert_eq!(bound.holds(bound.figure_us(&summary)), holds, "{text}");
+            assert_eq!(bound.to_string(), text.replace(' ', ""));
+        }
+        for wrong in ["", "p98<1s", "p99", "p99<0s", "p99<x", "p99>5ms"] {
+            assert!(wrong.parse::<Bound>().is_err(), "{wrong}");
+        }
+    }
+}
