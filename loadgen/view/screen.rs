@@ -112,15 +112,23 @@ impl Screen {
     }
 
     fn draw_latencies(&self, frame: &mut Frame<'_>, area: Rect) {
-        let logarithm = |of: fn(&Summary) -> f64| self.points(move |row| log_us(of(&times(row))));
+        // Before the first message arrives, times are those of connecting.
+        let has_latency = self.rows.iter().any(|row| row.latency.is_some());
+        let is_shown = |row: &&Row| times(row).count > 0 && (row.latency.is_some() || !has_latency);
+        let logarithm = |of: fn(&Summary) -> f64| {
+            let rows = self.rows.iter().filter(is_shown);
+            rows.map(|row| (row.at_s, log_us(of(&times(row))))).collect::<Vec<_>>()
+        };
         let points = [
             ("max", Color::Red, logarithm(|summary| summary.max_us)),
             ("p99", Color::Yellow, logarithm(|summary| summary.p99_us)),
             ("p50", Color::Green, logarithm(|summary| summary.p50_us)),
         ];
-        let high = most(&points).ceil().max(1.0);
-        let labels = [0.0, high / 2.0, high].map(|figure| format!("{:>9}", micros(10f64.powf(figure))));
-        draw_chart(frame, area, " latency ", &points, (0.0, high), &labels);
+        let low = points[2].2.iter().map(|(_, figure)| figure.floor()).fold(f64::MAX, f64::min).min(6.0);
+        let high = most(&points).ceil().max(low + 1.0);
+        let labels =
+            [low, f64::midpoint(low, high), high].map(|figure| format!("{:>9}", micros(10f64.powf(figure))));
+        draw_chart(frame, area, " latency ", &points, (low, high), &labels);
     }
 
     fn points(&self, of: impl Fn(&Row) -> f64) -> Vec<(f64, f64)> {
@@ -198,21 +206,23 @@ fn most(points: &[Points<'_>]) -> f64 {
 fn draw_chart(
     frame: &mut Frame<'_>,
     area: Rect,
-    title: &str,
+    title: &'static str,
     points: &[Points<'_>],
     y: (f64, f64),
     labels: &[String; 3],
 ) {
     let ends = |(_, _, points): &Points<'_>| Some((points.first()?.0, points.last()?.0));
     let (first, last) = points.iter().find_map(ends).unwrap_or((0.0, 1.0));
-    let datasets = points.iter().map(|(name, colour, points)| {
-        let dataset = Dataset::default().name(*name).marker(Marker::Braille).graph_type(GraphType::Line);
+    let datasets = points.iter().map(|(_, colour, points)| {
+        let dataset = Dataset::default().marker(Marker::Braille).graph_type(GraphType::Line);
         dataset.style(Style::new().fg(*colour)).data(points)
     });
     let x_axis =
         Axis::default().bounds([first, last.max(first + 1.0)]).style(Style::new().fg(Color::DarkGray));
     let y_axis =
         Axis::default().bounds([y.0, y.1]).labels(labels.clone()).style(Style::new().fg(Color::DarkGray));
+    let names = points.iter().map(|(name, colour, _)| Span::raw(format!("{name} ")).fg(*colour));
+    let title = Line::from_iter([Span::raw(title)].into_iter().chain(names));
     let chart = Chart::new(datasets.collect()).block(Block::bordered().title(title));
     frame.render_widget(chart.x_axis(x_axis).y_axis(y_axis), area);
 }
