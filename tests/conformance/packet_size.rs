@@ -14,6 +14,7 @@ proofs! {
     no_packet_exceeds_the_clients_maximum: "5:MQTT-3.1.2-24";
     the_maximum_itself_still_fits: "5:MQTT-3.1.2-24";
     the_maximum_is_exact_where_aliases_are_taken: "5:MQTT-3.1.2-24", "5:MQTT-3.1.2-25";
+    the_maximum_is_exact_where_the_length_takes_another_byte: "5:MQTT-3.1.2-24";
     what_is_too_large_counts_as_delivered: "5:MQTT-3.1.2-25";
     what_waits_and_is_too_large_counts_as_delivered: "5:MQTT-3.1.2-25";
     acknowledgements_of_publish_keep_within_the_maximum: "5:MQTT-3.4.2-2", "5:MQTT-3.4.2-3", "5:MQTT-3.5.2-2",
@@ -71,6 +72,22 @@ fn the_maximum_is_exact_where_aliases_are_taken(t: &Trial) {
         a.acknowledge(&message);
     }
     assert!(a.largest_packet() <= 100);
+}
+
+/// A packet identifier can be what makes the remaining length one byte longer: 127 bytes become 128.
+fn the_maximum_is_exact_where_the_length_takes_another_byte(t: &Trial) {
+    let (mut a, mut b) = (limited(t, "a", 130), t.client("b"));
+    a.subscribe("t", 2);
+    for qos in 1..=2 {
+        let body_len = |payload_len: usize| 2 + 1 + 2 + 1 + payload_len;
+        assert_eq!(1 + 2 + body_len(122), 131, "a byte too many");
+        b.publish(Publish::new("t", vec![b'x'; 122]).qos(qos));
+        a.expect_silence();
+        b.publish(Publish::new("t", vec![b'x'; 121]).qos(qos));
+        let message = a.take();
+        a.acknowledge(&message);
+    }
+    assert_eq!(a.largest_packet(), 129);
 }
 
 fn what_is_too_large_counts_as_delivered(t: &Trial) {
