@@ -137,6 +137,8 @@ struct FlowCounts {
     publish_qos: u8,
     /// The quality at which messages reach subscribers.
     delivered_qos: u8,
+    /// Whether the sessions of its subscribers outlive their connections, and so keep what comes meanwhile.
+    keeps_sessions: bool,
     due: u64,
     sent: u64,
     expected: u64,
@@ -316,6 +318,7 @@ impl FlowCounts {
             name: lane.name.clone(),
             publish_qos: lane.publish_qos.bits(),
             delivered_qos: lane.delivered_qos().bits(),
+            keeps_sessions: keeps_sessions(plan, lane.subscribers.start),
             due: outcome.due[at],
             sent,
             expected,
@@ -371,6 +374,13 @@ impl Flowed {
             flows,
         }
     }
+}
+
+/// Whether the session of a client outlives its connection.
+fn keeps_sessions(plan: &Plan, client: u32) -> bool {
+    let mut groups = plan.workload.groups.iter();
+    let group = groups.find(|group| group.clients.contains(&client));
+    group.is_some_and(|group| group.terms.session_expiry_s.is_some())
 }
 
 /// Time between two marks, 0 if one is missing.

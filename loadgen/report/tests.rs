@@ -115,6 +115,16 @@ fn loss_fails_at_qos_1_and_is_a_note_at_qos_0() {
 }
 
 #[test]
+fn a_session_that_ends_with_its_connection_is_owed_nothing() {
+    let mut cut = outcome(1..1000);
+    cut.tally.recovery.cut = 2;
+    let report = report("-q 1", &cut);
+    assert!(report.verdict.failures.is_empty(), "{:?}", report.verdict);
+    assert!(report.verdict.notes[0].starts_with("1 messages not delivered at QoS 1: subscribers were away"));
+    assert_eq!(report.traffic.as_ref().unwrap().lost, 1, "the figure stays");
+}
+
+#[test]
 fn duplicates_fail_except_at_qos_1() {
     let repeated = outcome((0..1000).chain([5, 6]));
     assert_eq!(report("-q 2", &repeated).verdict.failures, ["2 messages duplicated at QoS 2"]);

@@ -48,7 +48,8 @@ impl Verdict {
         let (mut failures, mut notes) = (Vec::new(), Vec::new());
         let mut invalid = judge_generator(outcome, generator);
         if let Some(traffic) = traffic {
-            judge_traffic(traffic, &mut failures, &mut notes);
+            let interrupted = outcome.tally.recovery.cut + outcome.tally.recovery.lost;
+            judge_traffic(traffic, interrupted, &mut failures, &mut notes);
             invalid.extend(judge_schedule(plan, outcome, traffic));
         }
         judge_connections(outcome, &mut failures, &mut notes);
@@ -150,14 +151,20 @@ fn judge_schedule(plan: &Plan, outcome: &Outcome, traffic: &Flowed) -> Vec<Strin
     invalid
 }
 
-/// Whether the broker did with the messages what MQTT promises.
-fn judge_traffic(traffic: &Flowed, failures: &mut Vec<String>, notes: &mut Vec<String>) {
+/// Whether the broker did with the messages what MQTT promises. Where connections were `interrupted`, nothing is promised to
+/// sessions that ended with them.
+fn judge_traffic(traffic: &Flowed, interrupted: u64, failures: &mut Vec<String>, notes: &mut Vec<String>) {
     for flow in &traffic.flows {
         let bits = flow.delivered_qos;
         let of = if traffic.flows.len() > 1 { format!(" ({})", flow.name) } else { String::new() };
-        if flow.lost > 0 {
-            let list = if bits == 0 { &mut *notes } else { &mut *failures };
-            list.push(format!("{} messages lost at QoS {bits}{of}", flow.lost));
+        match (flow.lost, bits) {
+            (0, _) => {}
+            (lost, 0) => notes.push(format!("{lost} messages lost at QoS 0{of}")),
+            (lost, _) if interrupted > 0 && !flow.keeps_sessions => notes.push(format!(
+                "{lost} messages not delivered at QoS {bits}{of}: subscribers were away, and their sessions end with their \
+                 connections"
+            )),
+            (lost, _) => failures.push(format!("{lost} messages lost at QoS {bits}{of}")),
         }
         if flow.duplicated > 0 {
             let list = if bits == 1 { &mut *notes } else { &mut *failures };
