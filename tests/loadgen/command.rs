@@ -25,6 +25,8 @@ pub(crate) struct Done {
     pub(crate) errors: String,
     /// The report; null if there is none.
     pub(crate) report: Value,
+    /// The report as it was written.
+    pub(crate) text: String,
 }
 
 impl Done {
@@ -125,9 +127,9 @@ impl Running {
         };
         let out = self.out.take().map(|out| out.join().expect("reading does not panic")).unwrap_or_default();
         self.lines.iter().for_each(|line| self.errors += &format!("{line}\n"));
-        let report = fs::read_to_string(self.scratch.file("report.json")).unwrap_or_default();
-        let report = serde_json::from_str(&report).unwrap_or(Value::Null);
-        Done { code, out, errors: std::mem::take(&mut self.errors), report }
+        let text = fs::read_to_string(self.scratch.file("report.json")).unwrap_or_default();
+        let report = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Done { code, out, errors: std::mem::take(&mut self.errors), report, text }
     }
 }
 

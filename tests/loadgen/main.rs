@@ -5,6 +5,7 @@
 
 mod command;
 mod faults;
+mod judged;
 mod places;
 mod proxy;
 mod scratch;
