@@ -25,6 +25,11 @@ impl Clock {
         Clock { zero: Instant::now() }
     }
 
+    /// A clock with this zero, before which it stands at 0.
+    pub(crate) fn with_zero(zero: Instant) -> Clock {
+        Clock { zero }
+    }
+
     pub(crate) fn now(&self) -> Nanos {
         self.zero.elapsed().as_nanos() as Nanos
     }

@@ -17,8 +17,8 @@ static WATCH: Mutex<Option<Watch>> = Mutex::new(None);
 
 struct Watch {
     has_come: Arc<AtomicBool>,
-    /// The network to wake: that of the latest run.
-    network: Remote,
+    /// The network to wake: that of the latest run, if there is one.
+    network: Option<Remote>,
 }
 
 /// Has a network woken when a signal comes. Returns the flag that tells of it; it is the same for all runs of the process.
@@ -26,14 +26,25 @@ struct Watch {
 /// # Errors
 /// The kernel allows no handler or no thread.
 pub(crate) fn watch(network: Remote) -> io::Result<Arc<AtomicBool>> {
+    let has_come = watch_alone()?;
+    if let Some(watch) = &mut *lock() {
+        watch.network = Some(network);
+    }
+    Ok(has_come)
+}
+
+/// Has signals noted, where there is no network to wake. Returns the flag that tells of them.
+///
+/// # Errors
+/// The kernel allows no handler or no thread.
+pub(crate) fn watch_alone() -> io::Result<Arc<AtomicBool>> {
     let mut watch = lock();
-    if let Some(watch) = &mut *watch {
-        watch.network = network;
+    if let Some(watch) = &*watch {
         return Ok(Arc::clone(&watch.has_come));
     }
     let has_come = Arc::new(AtomicBool::new(false));
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    *watch = Some(Watch { has_come: Arc::clone(&has_come), network });
+    *watch = Some(Watch { has_come: Arc::clone(&has_come), network: None });
     let flag = Arc::clone(&has_come);
     let wait = move || {
         for signal in signals.forever() {
@@ -41,8 +52,8 @@ pub(crate) fn watch(network: Remote) -> io::Result<Arc<AtomicBool>> {
                 view::leave_screen();
                 std::process::exit(128 + signal);
             }
-            if let Some(watch) = &*lock() {
-                watch.network.wake();
+            if let Some(network) = lock().as_ref().and_then(|watch| watch.network.clone()) {
+                network.wake();
             }
         }
     };

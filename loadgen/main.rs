@@ -12,6 +12,7 @@
 //! | `client` | one MQTT client as a state machine, without sockets |
 //! | `tls` | the client side of TLS, without sockets |
 //! | `search`, `sink`, `self_test` | the highest rate within a bound; a responder that does next to nothing; the tool's own ceiling |
+//! | `agent`, `barrier` | one run by several processes; where they wait for each other |
 //! | `interruption` | SIGINT and SIGTERM |
 //! | `schedule`, `clock`, `chance` | when things are due; the only clock; repeatable chance |
 //! | `stamp`, `ledger` | what a payload carries; what arrived against what was sent |
@@ -24,6 +25,8 @@
 //! | `output` | where they are written |
 //! | `view` | what is shown while a run goes on |
 
+mod agent;
+mod barrier;
 mod chance;
 mod cli;
 mod client;
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         cli::Command::Load(workload) => run::run_workload(&workload),
         cli::Command::Run(args) => run::run_scenario(&args),
         cli::Command::Presets(args) => run::show_presets(&args),
+        cli::Command::Agent(args) => agent::serve(args.listen),
         cli::Command::SelfTest(args) => self_test::self_test(&args),
         cli::Command::Sink(args) => self_test::serve(&args),
         cli::Command::Judge(args) => judge::judge(&args),

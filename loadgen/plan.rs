@@ -3,18 +3,20 @@
 //! Owns what the target options say together. Must never touch a socket.
 
 use std::net::SocketAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use ringmq_ring::Engine;
 use rustls::pki_types::ServerName;
 use serde::{Deserialize, Serialize};
 
+use crate::barrier::Barrier;
 use crate::cli::values::Source;
 use crate::cli::{EngineArg, OutputArgs, TargetArgs};
 use crate::clock::Nanos;
-use crate::scenario::Scenario;
+use crate::scenario::{Flow, Pace, Route, Scenario};
 use crate::tls::{TlsTarget, Trust, client_config};
-use crate::workload::Workload;
+use crate::workload::{Share, Workload};
 
 /// How connections are made.
 #[derive(Clone, Debug)]
@@ -52,6 +54,21 @@ pub(crate) struct Plan {
     pub(crate) lag_max: Nanos,
     /// None: io_uring if possible.
     pub(crate) engine: Option<Engine>,
+    /// Where other parts of the run are waited for; none if this is all of it.
+    pub(crate) barrier: Option<Arc<Barrier>>,
+    /// The zero of the run; none if it is when the run begins.
+    pub(crate) zero: Option<Instant>,
+    /// Who does the parts, if others do.
+    pub(crate) agents: Vec<AgentSummary>,
+}
+
+/// An agent as the report names it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct AgentSummary {
+    pub(crate) address: String,
+    /// How far its clock may be from the controller's, at most. The latency of a message from one agent to another may be wrong
+    /// by the sum of both.
+    pub(crate) clock_error_us: f64,
 }
 
 /// What the report says of the target.
@@ -60,6 +77,8 @@ pub(crate) struct TargetSummary {
     pub(crate) broker: String,
     pub(crate) tls: bool,
     pub(crate) connections: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) agents: Vec<AgentSummary>,
 }
 
 impl Plan {
@@ -68,8 +87,24 @@ impl Plan {
     /// # Errors
     /// What does not fit together, for the user.
     pub(crate) fn new(scenario: Scenario, target: &TargetArgs) -> Result<Plan, String> {
+        Plan::of_share(scenario, target, Share::WHOLE, run_number())
+    }
+
+    /// A part of the run with this number.
+    ///
+    /// # Errors
+    /// What does not fit together, for the user.
+    pub(crate) fn of_share(
+        scenario: Scenario,
+        target: &TargetArgs,
+        share: Share,
+        run: u32,
+    ) -> Result<Plan, String> {
+        if share.of > 1 {
+            check_shared_out(&scenario)?;
+        }
         Ok(Plan {
-            workload: Workload::new(&scenario, run_number())?,
+            workload: Workload::new(&scenario, run, share)?,
             dialling: dialling(&scenario, target)?,
             scenario,
             broker_pids: target.broker_pid.clone(),
@@ -80,6 +115,9 @@ impl Plan {
                 EngineArg::Uring => Some(Engine::IoUring),
                 EngineArg::Epoll => Some(Engine::Epoll),
             },
+            barrier: None,
+            zero: None,
+            agents: Vec::new(),
         })
     }
 
@@ -89,7 +127,19 @@ impl Plan {
             broker: self.dialling.to.to_string(),
             tls: self.dialling.tls.is_some(),
             connections: self.workload.clients(),
+            agents: self.agents.clone(),
         }
+    }
+}
+
+/// In a closed loop a publisher waits for deliveries, which may be at another agent.
+fn check_shared_out(scenario: &Scenario) -> Result<(), String> {
+    let is_closed = |flow: &&Flow| {
+        matches!(flow.pace, Pace::Window { .. }) && flow.to.is_some() && flow.route != Route::Request
+    };
+    match scenario.flows.iter().find(is_closed) {
+        Some(flow) => Err(format!("flow {}: a closed loop is not for several agents", flow.name)),
+        None => Ok(()),
     }
 }
 

@@ -42,7 +42,7 @@ impl Usage {
         }
     }
 
-    fn add(&mut self, other: &Usage) {
+    pub(crate) fn add(&mut self, other: &Usage) {
         self.cpu_s += other.cpu_s;
         self.user_s += other.user_s;
         self.system_s += other.system_s;

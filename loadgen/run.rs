@@ -9,12 +9,12 @@ use std::fs;
 use ringmq_ring::{Engine, Network, Options};
 
 use crate::cli::{PresetsArgs, RunArgs, TargetArgs, WorkloadArgs};
-use crate::drive::Bench;
+use crate::drive::{Bench, Outcome};
 use crate::plan::Plan;
 use crate::report::{Circumstances, Report};
 use crate::scenario::Scenario;
 use crate::series::Series;
-use crate::{interruption, output, process, scenario, view};
+use crate::{agent, interruption, output, process, scenario, view};
 
 /// Descriptors that are no connections: ring, files, standard streams.
 const OTHER_DESCRIPTORS: u64 = 64;
@@ -72,6 +72,7 @@ pub(crate) fn show_presets(args: &PresetsArgs) -> Result<u8, String> {
 fn run_whole(scenario: Scenario, target: &TargetArgs) -> Result<u8, String> {
     let report = match target.find_rate {
         Some(bound) => find_rate::find_rate(&scenario, target, bound)?,
+        None if !target.agents.is_empty() => agent::measure_with_agents(scenario, target)?,
         None => measure(Plan::new(scenario, target)?)?,
     };
     if let Err(error) = output::write_results(&report, &target.output) {
@@ -86,6 +87,15 @@ fn run_whole(scenario: Scenario, target: &TargetArgs) -> Result<u8, String> {
 /// # Errors
 /// What keeps the run from starting.
 pub(crate) fn measure(plan: Plan) -> Result<Report, String> {
+    let (plan, outcome, circumstances) = drive(plan)?;
+    Ok(Report::new(&plan, &outcome, &circumstances))
+}
+
+/// Runs a plan, and leaves the report to the caller.
+///
+/// # Errors
+/// What keeps the run from starting.
+pub(crate) fn drive(plan: Plan) -> Result<(Plan, Outcome, Circumstances), String> {
     check_host(&plan)?;
     sharpen_timers();
     let mut net = open_network(&plan)?;
@@ -95,7 +105,7 @@ pub(crate) fn measure(plan: Plan) -> Result<Report, String> {
     let mut bench = Bench::new(plan, series, interrupted)?;
     ringmq_ring::run(&mut net, &mut bench).map_err(|error| format!("the network failed: {error}"))?;
     let (plan, outcome) = bench.into_outcome();
-    Ok(Report::new(&plan, &outcome, &circumstances))
+    Ok((plan, outcome, circumstances))
 }
 
 fn start_series(plan: &Plan) -> Result<Series, String> {
@@ -106,7 +116,10 @@ fn start_series(plan: &Plan) -> Result<Series, String> {
 }
 
 /// Checks what this host must allow.
-fn check_host(plan: &Plan) -> Result<(), String> {
+///
+/// # Errors
+/// What it does not allow, and how to change that.
+pub(crate) fn check_host(plan: &Plan) -> Result<(), String> {
     output::check_places(&plan.output)?;
     process::sample(&plan.broker_pids).map_err(|error| format!("--broker-pid: {error}"))?;
     let needed = u64::from(plan.workload.clients()) + OTHER_DESCRIPTORS;

@@ -2,6 +2,8 @@
 //!
 //! Owns the numbering: clients by group, senders by lane. Must never know when anything happens.
 
+mod lane;
+mod share;
 #[cfg(test)]
 mod tests;
 
@@ -10,9 +12,11 @@ use std::ops::Range;
 use ringmq_protocol::{Qos, Version};
 
 use crate::client::{Needs, Terms};
-use crate::ledger::Routing;
-use crate::scenario::template::{Numbers, Open, Template};
-use crate::scenario::{Clients, Flow, Level, Pace, Payload, Proxy, Route, Scenario, Session, Stage};
+use crate::scenario::template::{Numbers, Template};
+use crate::scenario::{Clients, Level, Proxy, Route, Scenario, Session};
+
+pub(crate) use lane::{Lane, reply_topic};
+pub(crate) use share::Share;
 
 /// Room for everything in a packet that is not payload.
 const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -29,8 +33,11 @@ pub(crate) struct Workload {
 /// Clients that are alike.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
-    /// Their numbers.
+    /// Their numbers in this process.
     pub(crate) clients: Range<u32>,
+    /// The number in the group of the first of them, and how many there are in all processes.
+    first: u32,
+    all: u32,
     pub(crate) terms: Terms,
     pub(crate) proxy: Proxy,
     /// Connections per second that are made and closed at once, instead of all else.
@@ -40,35 +47,6 @@ pub(crate) struct Group {
     client_id: Template,
     username: Option<Template>,
     password: Option<Template>,
-}
-
-/// The way of one flow, from publishers to subscribers.
-#[derive(Clone, Debug)]
-pub(crate) struct Lane {
-    pub(crate) name: String,
-    /// The clients at both ends.
-    pub(crate) publishers: Range<u32>,
-    pub(crate) subscribers: Range<u32>,
-    /// Where messages are requests, who answers them; the subscribers are then the publishers.
-    pub(crate) responders: Range<u32>,
-    /// Whether requests name their response topic.
-    pub(crate) has_response_topic: bool,
-    /// Publisher n of this lane is sender `first_sender` + n of the run.
-    pub(crate) first_sender: u32,
-    pub(crate) routing: Routing,
-    pub(crate) publish_qos: Qos,
-    pub(crate) subscribe_qos: Qos,
-    pub(crate) retain: bool,
-    /// Whether subscribing is a stage of its own.
-    pub(crate) is_late: bool,
-    pub(crate) payload: Payload,
-    pub(crate) pace: Pace,
-    /// Messages in all, if that is bounded.
-    pub(crate) messages: Option<u64>,
-    route: Route,
-    share: String,
-    topic: Template,
-    run: u32,
 }
 
 /// When a client subscribes.
@@ -93,17 +71,19 @@ impl Workload {
     ///
     /// # Errors
     /// A file that is named and cannot be read.
-    pub(crate) fn new(scenario: &Scenario, run: u32) -> Result<Workload, String> {
+    pub(crate) fn new(scenario: &Scenario, run: u32, share: Share) -> Result<Workload, String> {
         let mut first = 0;
         let mut groups = Vec::new();
         for group in &scenario.clients {
-            groups.push(Group::new(scenario, group, first..first + group.count)?);
-            first += group.count;
+            let members = share.members(group.count);
+            let count = members.end - members.start;
+            groups.push(Group::new(scenario, group, (first..first + count, members.start))?);
+            first += count;
         }
         let mut lanes: Vec<Lane> = Vec::new();
         for flow in &scenario.flows {
-            let first_sender = lanes.last().map_or(0, |lane| lane.first_sender + lane.publisher_count());
-            lanes.push(Lane::new(scenario, flow, &groups, (first_sender, run))?);
+            let first_sender = lanes.last().map_or(0, |lane| lane.first_sender + lane.publishers_all);
+            lanes.push(Lane::new((scenario, flow), &groups, (first_sender, run), share)?);
         }
         Ok(Workload { run, groups, lanes })
     }
@@ -137,7 +117,7 @@ impl Workload {
     /// The lane of a sender.
     pub(crate) fn lane_of(&self, sender: u32) -> Option<usize> {
         let at = self.lanes.partition_point(|lane| lane.first_sender <= sender).checked_sub(1)?;
-        (sender - self.lanes[at].first_sender < self.lanes[at].publisher_count()).then_some(at)
+        (sender - self.lanes[at].first_sender < self.lanes[at].publishers_all).then_some(at)
     }
 
     /// Whether a client publishes, be it answers alone.
@@ -150,7 +130,8 @@ impl Workload {
     pub(crate) fn identify(&self, client: u32, identity: &mut Identity) {
         let at = self.group_number(client);
         let group = &self.groups[at];
-        let numbers = Numbers { run: self.run, group: at, client: client - group.clients.start, n: 0 };
+        let client = client - group.clients.start + group.first;
+        let numbers = Numbers { run: self.run, group: at, client, n: 0 };
         group.client_id.write(&numbers, &mut identity.client_id);
         let lines = group.credentials.len().max(1);
         (identity.username, identity.password) = match group.credentials.get(numbers.client as usize % lines)
@@ -183,11 +164,17 @@ impl Workload {
 }
 
 impl Group {
-    fn new(scenario: &Scenario, group: &Clients, clients: Range<u32>) -> Result<Group, String> {
+    fn new(
+        scenario: &Scenario,
+        group: &Clients,
+        (clients, first): (Range<u32>, u32),
+    ) -> Result<Group, String> {
         let optional = |text: &Option<String>| text.as_deref().map(Template::parse).transpose();
         Ok(Group {
             terms: terms(scenario, group)?,
             clients,
+            first,
+            all: group.count,
             proxy: group.proxy,
             probe_rate_per_s: group.probe_rate_per_s,
             credentials: group.credentials.as_deref().map_or(Ok(Vec::new()), read_credentials)?,
@@ -253,132 +240,4 @@ fn terms(scenario: &Scenario, group: &Clients) -> Result<Terms, String> {
 
 fn qos(bits: u8) -> Qos {
     Qos::from_bits(bits).expect("the scenario has been checked")
-}
-
-impl Flow {
-    /// Whether several clients share the requests.
-    fn shares_requests(&self, scenario: &Scenario) -> bool {
-        let group = self.to.as_ref().and_then(|to| scenario.clients.iter().find(|group| group.name == *to));
-        self.route == Route::Request && group.is_some_and(|group| group.count > 1)
-    }
-
-    /// Whether its subscribers need more than the name of a topic.
-    fn is_wildcard(&self, scenario: &Scenario) -> bool {
-        let publishers = scenario.group(&self.from).map_or(0, |at| scenario.clients[at].count);
-        let template = Template::parse(&self.topic);
-        let is_for_all = matches!(self.route, Route::Everyone | Route::Shared | Route::Request);
-        template.is_ok_and(|template| {
-            template.has_number() || is_for_all && publishers > 1 && template.has_client()
-        })
-    }
-}
-
-impl Lane {
-    fn new(
-        scenario: &Scenario,
-        flow: &Flow,
-        groups: &[Group],
-        (first_sender, run): (u32, u32),
-    ) -> Result<Lane, String> {
-        let clients = |name: &str| scenario.group(name).map_or(0..0, |at| groups[at].clients.clone());
-        let topic = Template::parse(&flow.topic)?;
-        let publishers = clients(&flow.from);
-        let others = flow.to.as_deref().map_or(0..0, clients);
-        let (subscribers, responders) = match flow.route {
-            Route::Request => (publishers.clone(), others),
-            _ => (others, 0..0),
-        };
-        let routing = match flow.route {
-            // Messages of different topics have no order between them.
-            Route::Everyone if topic.has_number() => Routing::EveryoneUnordered,
-            Route::Everyone => Routing::Everyone,
-            Route::Pairs => Routing::Pairs,
-            Route::Shared => Routing::Group,
-            Route::Addressed => Routing::Addressed,
-            Route::Request if responders.len() > 1 => Routing::PairsUnordered,
-            Route::Request => Routing::Pairs,
-        };
-        let is_v5 = scenario.group(&flow.from).is_some_and(|at| scenario.clients[at].mqtt == Level::V5);
-        Ok(Lane {
-            name: flow.name.clone(),
-            publishers,
-            subscribers,
-            responders,
-            has_response_topic: flow.route == Route::Request && is_v5,
-            first_sender,
-            routing,
-            publish_qos: qos(flow.qos),
-            subscribe_qos: qos(flow.subscribe_qos()),
-            retain: flow.retain,
-            is_late: flow.retain && scenario.stages.contains(&Stage::Subscribe {}),
-            payload: flow.payload.clone(),
-            pace: flow.pace.clone(),
-            messages: flow.messages,
-            route: flow.route,
-            share: flow.share.clone(),
-            topic,
-            run,
-        })
-    }
-
-    pub(crate) fn publisher_count(&self) -> u32 {
-        self.publishers.end - self.publishers.start
-    }
-
-    pub(crate) fn subscriber_count(&self) -> u32 {
-        self.subscribers.end - self.subscribers.start
-    }
-
-    /// Subscribers of one message.
-    pub(crate) fn copies(&self) -> u32 {
-        self.routing.copies(self.subscriber_count())
-    }
-
-    /// The quality at which messages reach subscribers.
-    pub(crate) fn delivered_qos(&self) -> Qos {
-        self.publish_qos.min(self.subscribe_qos)
-    }
-
-    /// Whether every message of a publisher has the same topic.
-    pub(crate) fn is_topic_fixed(&self) -> bool {
-        self.route != Route::Addressed && !self.topic.has_number()
-    }
-
-    /// Writes the topic of message `sequence` of a publisher.
-    pub(crate) fn write_topic(&self, publisher: u32, sequence: u32, out: &mut String) {
-        let n = u64::from(sequence) * u64::from(self.publisher_count()) + u64::from(publisher);
-        let client = match self.route {
-            Route::Addressed => (n % u64::from(self.subscriber_count())) as u32,
-            Route::Everyone | Route::Pairs | Route::Shared | Route::Request => publisher,
-        };
-        self.topic.write(&Numbers { run: self.run, group: 0, client, n }, out);
-    }
-
-    /// The filter of a subscriber. A single publisher needs no wildcard.
-    pub(crate) fn filter(&self, subscriber: u32) -> String {
-        let filter =
-            |client, open| self.topic.filter(&Numbers { run: self.run, group: 0, client, n: 0 }, open);
-        let all = match self.publisher_count() {
-            1 => filter(0, Open::Number),
-            _ => filter(0, Open::NumberAndClient),
-        };
-        match self.route {
-            Route::Everyone => all,
-            Route::Shared => format!("$share/{}/{all}", self.share),
-            Route::Pairs | Route::Addressed => filter(subscriber, Open::Number),
-            Route::Request => reply_topic(&filter(subscriber, Open::Number)),
-        }
-    }
-
-    /// The filter of those who answer.
-    fn request_filter(&self) -> String {
-        let numbers = Numbers { run: self.run, ..Numbers::default() };
-        let all = self.topic.filter(&numbers, Open::NumberAndClient);
-        if self.responders.len() > 1 { format!("$share/{}/{all}", self.share) } else { all }
-    }
-}
-
-/// Where the answer to a request goes that does not say.
-pub(crate) fn reply_topic(topic: &str) -> String {
-    format!("{topic}/reply")
 }

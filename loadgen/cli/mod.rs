@@ -2,6 +2,7 @@
 //!
 //! Owns names, defaults and help of the options. Must never judge how they fit together: that is `plan`.
 
+mod agent;
 mod judge;
 mod output;
 mod preset;
@@ -17,6 +18,7 @@ use crate::scenario::{OnLoss, Pace, Payload, Proxy, Session};
 use crate::search::Bound;
 use values::{BrokerUrl, Source};
 
+pub(crate) use agent::AgentArgs;
 pub(crate) use judge::{CompareArgs, JudgeArgs, ShowArgs, VerifyArgs, VersusArgs};
 pub(crate) use output::{OutputArgs, ViewArg};
 pub(crate) use preset::{PresetsArgs, RunArgs};
@@ -43,6 +45,8 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// List the presets, or print one of them.
     Presets(PresetsArgs),
+    /// Do a part of a run when a controller says so (--agents). Whoever reaches the port can make this machine send load.
+    Agent(AgentArgs),
     /// Show what this tool itself can do, against a sink that does next to nothing.
     SelfTest(SelfTestArgs),
     /// Answer MQTT as cheaply as can be, for self-test.
@@ -339,6 +343,9 @@ pub(crate) struct TargetArgs {
     pub(crate) broker_pid: Vec<u32>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+    /// Let agents at these addresses do the run, each a part of it (`ringmq-bench agent` on each machine).
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', conflicts_with = "find_rate")]
+    pub(crate) agents: Vec<String>,
     /// Find the highest rate at which a figure of the latency stays within a bound: p99<5ms. The rates of the scenario are
     /// where the search begins.
     #[arg(long, value_name = "BOUND")]

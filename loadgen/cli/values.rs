@@ -2,6 +2,7 @@
 //!
 //! Owns their parsers. Must never know which option they are for.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 
@@ -88,13 +89,34 @@ impl FromStr for BrokerUrl {
     }
 }
 
+impl fmt::Display for BrokerUrl {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { "tls" } else { "tcp" };
+        match self.host.contains(':') {
+            true => write!(out, "{scheme}://[{}]:{}", self.host, self.port),
+            false => write!(out, "{scheme}://{}:{}", self.host, self.port),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    /// A network by its first host and its size, which [`Source::from_str`] reads as the same one.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bits = match self.count {
+            1 | 2 => 33 - self.count,
+            hosts => 32 - (hosts + 2).trailing_zeros(),
+        };
+        write!(out, "{}/{bits}", Ipv4Addr::from(self.first))
+    }
+}
+
 impl BrokerUrl {
     /// The first address of the host.
     ///
     /// # Errors
     /// The name means nothing.
     pub(crate) fn resolve(&self) -> Result<SocketAddr, String> {
-        let unknown = |why: &dyn std::fmt::Display| format!("{}: {why}", self.host);
+        let unknown = |why: &dyn fmt::Display| format!("{}: {why}", self.host);
         let mut addresses = (&*self.host, self.port).to_socket_addrs().map_err(|error| unknown(&error))?;
         addresses.next().ok_or_else(|| unknown(&"no address"))
     }
@@ -175,6 +197,9 @@ mod tests {
         assert_eq!("127.0.0.1".parse(), url(false, "127.0.0.1", 1883));
         assert_eq!("tcp://[::1]:5".parse(), url(false, "::1", 5));
         assert_eq!("tls://[::1]".parse(), url(true, "::1", 8883));
+        for text in ["tcp://a:1", "tls://[::1]:5"] {
+            assert_eq!(text.parse::<BrokerUrl>().unwrap().to_string(), text);
+        }
         for wrong in ["http://a", "tcp://", "tcp://a:x", "tcp://a:70000"] {
             assert!(wrong.parse::<BrokerUrl>().is_err(), "{wrong}");
         }
@@ -190,6 +215,10 @@ mod tests {
         assert_eq!((one.count(), one.address(0).to_string()), (1, "10.0.0.7:0".into()));
         for wrong in ["127.0.0.0/33", "127.0.0.0/0", "::1", "x"] {
             assert!(wrong.parse::<Source>().is_err(), "{wrong}");
+        }
+        for text in ["127.1.0.0/16", "10.0.0.7", "10.0.0.6/31", "10.0.0.4/30"] {
+            let source: Source = text.parse().unwrap();
+            assert_eq!(source.to_string().parse(), Ok(source), "{text}");
         }
     }
 }

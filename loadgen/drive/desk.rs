@@ -84,8 +84,9 @@ impl Desk {
         let qos = self.qos(at);
         let form = &mut self.forms[at];
         let Origin { sender, sequence, intended, sent } = origin;
-        let publisher = sender - lane.first_sender;
-        let topic = match form.topics.get(publisher as usize) {
+        let publisher = lane.publisher_of(sender);
+        let fixed = lane.local(publisher).and_then(|number| form.topics.get(number as usize));
+        let topic = match fixed {
             Some(topic) => topic,
             None => {
                 lane.write_topic(publisher, sequence, &mut self.topic);
@@ -119,8 +120,8 @@ impl Form {
         let mut topic = String::new();
         let fixed = if lane.is_topic_fixed() { lane.publisher_count() } else { 0 };
         let topics = (0..fixed)
-            .map(|publisher| {
-                lane.write_topic(publisher, 0, &mut topic);
+            .map(|number| {
+                lane.write_topic(lane.global(number), 0, &mut topic);
                 topic.as_str().into()
             })
             .collect();

@@ -74,15 +74,18 @@ impl Ear<'_> {
             return;
         }
         let noted = self.tally.note_message(self.workload, self.client, publish.payload, self.now);
-        if let Some((lane, publisher)) = noted {
-            self.pacers[lane].note_delivered(publisher, self.now);
+        if let Some((lane, publisher)) = noted
+            && let Some(number) = self.workload.lanes[lane].local(publisher)
+        {
+            self.pacers[lane].note_delivered(number, self.now);
         }
     }
 
     fn hear_end_of_publish(&mut self, origin: Origin) -> Option<usize> {
         let lane = self.workload.lane_of(origin.sender)?;
-        let publisher = origin.sender - self.workload.lanes[lane].first_sender;
-        self.pacers[lane].note_acknowledged(publisher, self.now);
+        let publishers = &self.workload.lanes[lane];
+        let number = publishers.local(publishers.publisher_of(origin.sender))?;
+        self.pacers[lane].note_acknowledged(number, self.now);
         // A window that is shared by several lanes has room for all of them.
         for (lane, pacer) in self.workload.lanes.iter().zip(&mut *self.pacers) {
             if lane.publishers.contains(&self.client) {
@@ -191,8 +194,10 @@ pub(super) fn abandon(
     origin: Origin,
     now: Nanos,
 ) {
-    if let Some(at) = workload.lane_of(origin.sender) {
+    let Some(at) = workload.lane_of(origin.sender) else { return };
+    let lane = &workload.lanes[at];
+    if let Some(number) = lane.local(lane.publisher_of(origin.sender)) {
         tally.lanes[at].abandoned += 1;
-        pacers[at].note_acknowledged(origin.sender - workload.lanes[at].first_sender, now);
+        pacers[at].note_acknowledged(number, now);
     }
 }

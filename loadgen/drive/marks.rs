@@ -2,12 +2,14 @@
 //!
 //! Owns the samples taken then. Must never know what a run does in between.
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Nanos;
 use crate::process::{self, Usage};
 use crate::series::Counters;
 
 /// What stood on the counters at one moment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Mark {
     pub(crate) at: Nanos,
     pub(crate) sent: u64,
@@ -32,7 +34,7 @@ impl Mark {
 }
 
 /// The marks of a run, in their order.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Default, Debug, Serialize, Deserialize)]
 pub(crate) struct Marks {
     /// Before the first connection.
     pub(crate) start: Option<Mark>,
@@ -48,4 +50,33 @@ pub(crate) struct Marks {
     pub(crate) held: Option<Mark>,
     /// When closing began.
     pub(crate) end: Option<Mark>,
+}
+
+impl Marks {
+    /// The marks of two parts of a run as those of one: the later moment, the sum of what was counted and used.
+    pub(crate) fn merged(&self, other: &Marks) -> Marks {
+        Marks {
+            start: merged(self.start, other.start),
+            tenth: merged(self.tenth, other.tenth),
+            connected: merged(self.connected, other.connected),
+            open: merged(self.open, other.open),
+            close: merged(self.close, other.close),
+            held: merged(self.held, other.held),
+            end: merged(self.end, other.end),
+        }
+    }
+}
+
+fn merged(one: Option<Mark>, other: Option<Mark>) -> Option<Mark> {
+    let (one, other) = (one?, other?);
+    let mut own = one.own;
+    own.add(&other.own);
+    Some(Mark {
+        at: one.at.max(other.at),
+        sent: one.sent + other.sent,
+        delivered: one.delivered + other.delivered,
+        connections: one.connections + other.connections,
+        broker: one.broker.or(other.broker),
+        own,
+    })
 }

@@ -42,6 +42,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ringmq_protocol::Qos;
 use ringmq_ring::{Close, Closed, Driver, Handler, ListenerId, Network, Next, SocketId};
+use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock, MILLISECOND, Nanos};
 use crate::fault::Fault;
@@ -49,7 +50,7 @@ use crate::latency::Latency;
 use crate::ledger::Offender;
 use crate::plan::Plan;
 use crate::series::{Counters, Moment, Recording, Series};
-use crate::workload::{Lane, Workload};
+use crate::workload::Lane;
 
 use crowd::{Crowd, Life};
 use desk::Desk;
@@ -57,19 +58,22 @@ use dialer::Dialer;
 use outbox::Outbox;
 use pacer::{Ending, Pacer};
 use pinger::Pinger;
-use prober::Prober;
+use prober::{Prober, probers};
 use replies::Replies;
 use steps::Phase;
 
 pub(crate) use marks::{Mark, Marks};
 pub(crate) use prober::Probes;
-pub(crate) use tally::Tally;
+pub(crate) use tally::{LaneTally, Tally};
 
 /// Nothing waits longer than this to be looked at.
 const TICK: Nanos = 100 * MILLISECOND;
 
+/// As [`TICK`], while other parts of the run are waited for.
+const MEETING_TICK: Nanos = 2 * MILLISECOND;
+
 /// Why a run was given up before its end.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) enum Broken {
     /// A connection failed or ended.
     Connection(String),
@@ -106,6 +110,9 @@ pub(crate) struct Bench {
     complete_since: Option<Nanos>,
     /// Whether subscribers that subscribe late have been told to.
     is_subscribed: bool,
+    /// Meeting points with other parts of the run that have been passed, and whether one is waited at.
+    meetings: usize,
+    is_waiting: bool,
     /// Clients that are to be connected again.
     away: u32,
     /// Sockets that were connected in this turn.
@@ -144,7 +151,7 @@ impl Bench {
     /// # Errors
     /// A payload file that cannot be read.
     pub(crate) fn new(plan: Plan, series: Series, interrupted: Arc<AtomicBool>) -> Result<Bench, String> {
-        let clock = Clock::start();
+        let clock = plan.zero.map_or_else(Clock::start, Clock::with_zero);
         let (workload, scenario) = (&plan.workload, &plan.scenario);
         let mut crowd = Crowd::new(workload.clients());
         let pingers = workload.groups.iter();
@@ -169,6 +176,8 @@ impl Bench {
             silent_from: Nanos::MAX,
             complete_since: None,
             is_subscribed: false,
+            meetings: 0,
+            is_waiting: false,
             away: 0,
             fresh: Vec::new(),
             doomed: Vec::new(),
@@ -189,8 +198,11 @@ impl Bench {
         let load = if self.load.is_empty() { &self.pacers } else { &self.load };
         let mut lag = Latency::new();
         load.iter().for_each(|pacer| lag.merge(pacer.lag()));
-        let offenders = |(pacer, lane): (&Pacer, &tally::LaneTally)| {
-            lane.ledger.offenders(|publisher| pacer.sent_by(publisher))
+        let is_shared_out = self.plan.workload.lanes.iter().any(|lane| lane.is_shared_out);
+        let offenders = |(pacer, lane): (&Pacer, &LaneTally)| match is_shared_out {
+            // What publishers elsewhere have sent is not known here.
+            true => Vec::new(),
+            false => lane.ledger.offenders(|publisher| pacer.sent_by(publisher)),
         };
         let outcome = Outcome {
             offenders: load.iter().zip(&self.tally.lanes).map(offenders).collect(),
@@ -244,6 +256,7 @@ impl Bench {
 
     /// When something is to be done although nothing happens.
     fn next_alarm(&self, now: Nanos) -> Nanos {
+        let tick = if self.is_waiting { MEETING_TICK } else { TICK };
         let pacers = self.pacers.iter().filter_map(Pacer::next_due);
         let pingers = self.pingers.iter().filter_map(Pinger::next_due);
         let others = [self.dialer.next_due(), self.phase_deadline()].into_iter().flatten();
@@ -252,7 +265,7 @@ impl Bench {
             .chain(pingers)
             .chain(others)
             .chain(probers)
-            .fold(self.series.next_due().min(now + TICK), Nanos::min)
+            .fold(self.series.next_due().min(now + tick), Nanos::min)
     }
 
     /// Notes how long nothing was looked at: no wait is meant to be longer than a tick. In the end nothing is measured.
@@ -265,7 +278,8 @@ impl Bench {
     }
 
     fn tick(&mut self, now: Nanos) {
-        if self.interrupted.load(Ordering::Relaxed) && self.broken.is_none() {
+        let is_stopped = self.plan.barrier.as_ref().is_some_and(|barrier| barrier.is_stopped());
+        if (is_stopped || self.interrupted.load(Ordering::Relaxed)) && self.broken.is_none() {
             self.broken = Some(Broken::Interrupted);
         }
         while let Some((number, began)) = self.dialer.take_overdue(now) {
@@ -279,18 +293,6 @@ impl Bench {
             self.roll(now);
         }
     }
-}
-
-/// The probes of all groups that are such.
-fn probers(crowd: &mut Crowd, workload: &Workload) -> Vec<Prober> {
-    let mut probers = Vec::new();
-    for group in &workload.groups {
-        if let Some(rate) = group.probe_rate_per_s {
-            group.clients.clone().for_each(|number| crowd.peer_mut(number).life = Life::Probe);
-            probers.push(Prober::new(group.clients.clone(), rate));
-        }
-    }
-    probers
 }
 
 /// The publishers of a lane, at rest. A message is on its way until its last subscriber has it.

@@ -7,6 +7,9 @@ use std::ops::Range;
 use crate::clock::Nanos;
 use crate::latency::Latency;
 use crate::schedule::Schedule;
+use crate::workload::Workload;
+
+use super::crowd::{Crowd, Life};
 
 /// One group of probes.
 #[derive(Debug)]
@@ -63,6 +66,18 @@ impl Prober {
             self.free.push(client);
         }
     }
+}
+
+/// The probes of all groups that are such.
+pub(super) fn probers(crowd: &mut Crowd, workload: &Workload) -> Vec<Prober> {
+    let mut probers = Vec::new();
+    for group in &workload.groups {
+        if let Some(rate) = group.probe_rate_per_s {
+            group.clients.clone().for_each(|number| crowd.peer_mut(number).life = Life::Probe);
+            probers.push(Prober::new(group.clients.clone(), rate));
+        }
+    }
+    probers
 }
 
 #[cfg(test)]

@@ -216,7 +216,7 @@ impl Bench {
         let Peer { client, life: Life::Ready, is_stalled: false, .. } = crowd.peer_mut(number) else {
             return;
         };
-        let (qos, sender) = (desk.qos(at), lane.first_sender + publisher);
+        let (qos, sender) = (desk.qos(at), lane.sender(publisher));
         let terms = &workload.group(number).terms;
         let out = outbox.buffer();
         let start = out.len();

@@ -147,7 +147,16 @@ impl Bench {
             Stage::Subscribe {} | Stage::Cut { .. } => true,
             _ => self.pacers.iter().all(Pacer::is_spent),
         };
-        is_over.then_some(now)
+        (is_over && self.have_all_come()).then_some(now)
+    }
+
+    /// Whether all parts of the run, if it has several, are through with the present stage.
+    fn have_all_come(&mut self) -> bool {
+        let Some(barrier) = &self.plan.barrier else { return true };
+        let have_come = barrier.reach(self.meetings);
+        self.meetings += usize::from(have_come);
+        self.is_waiting = !have_come;
+        have_come
     }
 
     /// When the present stage ends by the clock, if it does.
@@ -288,8 +297,13 @@ impl Bench {
             _ => tally.acknowledged + tally.rejected + tally.abandoned,
         };
         let copies = if lane.is_late && !self.is_subscribed { 0 } else { lane.copies() };
+        let is_acknowledged = sent == pacer.due() && acknowledged == sent;
+        if lane.is_shared_out {
+            // What others have sent is not known here: silence is the sign.
+            return is_acknowledged && self.last_turn >= quiet_from(self.tally.last_progress);
+        }
         let awaited = sent.saturating_sub(tally.rejected + tally.abandoned) * u64::from(copies);
-        sent == pacer.due() && acknowledged == sent && tally.ledger.counts().delivered >= awaited
+        is_acknowledged && tally.ledger.counts().delivered >= awaited
     }
 
     /// Removes the retained messages. The subscribers leave, so that they do not receive the removal.
@@ -323,4 +337,9 @@ impl Bench {
         }
         self.complete_since.is_some() && self.tally.pings == self.tally.pongs
     }
+}
+
+/// When nothing more is expected from other parts of the run, if nothing comes until then.
+fn quiet_from(last_progress: Nanos) -> Nanos {
+    last_progress + SECOND
 }

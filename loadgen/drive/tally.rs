@@ -36,7 +36,7 @@ pub(crate) struct LaneTally {
 impl LaneTally {
     fn new(lane: &Lane) -> LaneTally {
         LaneTally {
-            ledger: Ledger::new(lane.routing, lane.publisher_count(), lane.subscriber_count()),
+            ledger: lane.ledger(),
             asked_at: None,
             acknowledged: 0,
             rejected: 0,
@@ -147,7 +147,7 @@ impl Tally {
             tally.ledger.record_stray();
             return None;
         }
-        let (publisher, subscriber) = (stamp.sender - lane.first_sender, client - lane.subscribers.start);
+        let (publisher, subscriber) = (lane.publisher_of(stamp.sender), client - lane.subscribers.start);
         if !tally.ledger.record(publisher, subscriber, stamp.sequence) {
             return None;
         }
@@ -238,7 +238,7 @@ mod tests {
             clients = [{ name = 'p', count = 1 }, { name = 's', count = 1 }]\n\
             flows = [{ name = 'f', from = 'p', to = 's', pace = { kind = 'unpaced' } }]\n\
             stages = [{ stage = 'ramp' }]";
-        Workload::new(&Scenario::from_toml(text).unwrap(), 5).unwrap()
+        Workload::new(&Scenario::from_toml(text).unwrap(), 5, crate::workload::Share::WHOLE).unwrap()
     }
 
     fn payload(run_tag: u8, sequence: u32, intended: Nanos) -> [u8; STAMP_BYTES] {

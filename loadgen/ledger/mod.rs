@@ -7,7 +7,7 @@ mod stream;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use offender::Offence;
 use stream::{Arrival, Stream};
@@ -53,7 +53,7 @@ impl Routing {
 }
 
 /// What was counted.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Counts {
     /// Messages that arrived for the first time.
     pub(crate) delivered: u64,
@@ -81,6 +81,9 @@ pub(crate) struct Ledger {
     routing: Routing,
     publishers: u32,
     subscribers: u32,
+    /// The number in the whole run of the first of these subscribers, and how many there are there.
+    first_subscriber: u32,
+    all_subscribers: u32,
     streams: Vec<Stream>,
     /// Where each message is for one of several: one more than the highest number of a publisher that a subscriber has seen.
     ends: Vec<u32>,
@@ -98,11 +101,23 @@ impl Ledger {
             routing,
             publishers,
             subscribers,
+            first_subscriber: 0,
+            all_subscribers: subscribers,
             streams: (0..streams).map(|_| Stream::default()).collect(),
             ends: vec![0; ends],
             counts: Counts::default(),
             offences: BTreeMap::new(),
         }
+    }
+
+    /// The ledger of some of the subscribers: number 0 of them is number `first` of `all`.
+    pub(crate) fn of_share(self, first: u32, all: u32) -> Ledger {
+        Ledger { first_subscriber: first, all_subscribers: all, ..self }
+    }
+
+    /// Adds what was counted elsewhere.
+    pub(crate) fn add_counts(&mut self, counts: &Counts) {
+        self.counts.add(counts);
     }
 
     pub(crate) fn counts(&self) -> Counts {
@@ -134,11 +149,12 @@ impl Ledger {
     }
 
     fn is_misled(&self, publisher: u32, subscriber: u32, number: u32) -> bool {
+        let subscriber = self.first_subscriber + subscriber;
         match self.routing {
             Routing::Pairs | Routing::PairsUnordered => publisher != subscriber,
             Routing::Addressed => {
                 let message = u64::from(number) * u64::from(self.publishers) + u64::from(publisher);
-                message % u64::from(self.subscribers) != u64::from(subscriber)
+                message % u64::from(self.all_subscribers) != u64::from(subscriber)
             }
             Routing::Everyone | Routing::EveryoneUnordered | Routing::Group => false,
         }

@@ -36,6 +36,13 @@ fn write_head(report: &Report, out: &mut String) -> fmt::Result {
     let scheme = if target.tls { "tls" } else { "tcp" };
     write!(out, "{} to {scheme}://{}", scenario.name, target.broker)?;
     writeln!(out, ", {}, seed {}, {}", scenario.clients_in_words(), scenario.seed, report.engine)?;
+    if !target.agents.is_empty() {
+        let mut errors: Vec<f64> = target.agents.iter().map(|agent| agent.clock_error_us).collect();
+        errors.sort_by(f64::total_cmp);
+        let bound: f64 = errors.iter().rev().take(2).sum();
+        let count = errors.len();
+        writeln!(out, "agents        {count}; latencies from one to another are right to {bound:.0} us")?;
+    }
     if scenario.scale != 1.0 {
         writeln!(out, "scale         {} of the original scenario", scenario.scale)?;
     }

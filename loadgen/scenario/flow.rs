@@ -90,7 +90,7 @@ pub(crate) struct RateStep {
 
 impl Pace {
     /// Makes an open loop so many times as fast.
-    pub(super) fn multiply(&mut self, factor: f64) {
+    pub(crate) fn multiply(&mut self, factor: f64) {
         match self {
             Pace::Constant { rate_per_s } | Pace::Poisson { rate_per_s } => *rate_per_s *= factor,
             Pace::Stepped { steps } => steps.iter_mut().for_each(|step| step.rate_per_s *= factor),

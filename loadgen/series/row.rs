@@ -106,6 +106,37 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// The rows of two parts of a run, of the same interval, as one. The busier generator stands for both.
+    ///
+    /// # Errors
+    /// A histogram that cannot be read.
+    pub(crate) fn merged(self, other: &Row) -> Result<Row, String> {
+        let busier =
+            if other.generator.busy > self.generator.busy { other.generator } else { self.generator };
+        let rss_bytes = self.generator.rss_bytes + other.generator.rss_bytes;
+        let cores = self.generator.cores + other.generator.cores;
+        Ok(Row {
+            due: self.due + other.due,
+            sent: self.sent + other.sent,
+            acknowledged: self.acknowledged + other.acknowledged,
+            rejected: self.rejected + other.rejected,
+            delivered: self.delivered + other.delivered,
+            duplicated: self.duplicated + other.duplicated,
+            out_of_order: self.out_of_order + other.out_of_order,
+            connected: self.connected + other.connected,
+            faults: self.faults + other.faults,
+            open: self.open + other.open,
+            dialling: self.dialling + other.dialling,
+            is_measured: self.is_measured && other.is_measured,
+            latency: merged(&self.latency, &other.latency)?,
+            service: merged(&self.service, &other.service)?,
+            acknowledgement: merged(&self.acknowledgement, &other.acknowledgement)?,
+            connecting: merged(&self.connecting, &other.connecting)?,
+            generator: GeneratorUse { cores, rss_bytes, ..busier },
+            ..self
+        })
+    }
+
     /// A count of this interval as a rate.
     pub(crate) fn per_s(&self, count: u64) -> f64 {
         if self.span_s > 0.0 { count as f64 / self.span_s } else { 0.0 }
@@ -126,4 +157,13 @@ impl Row {
 /// A share of a span, at most 1.
 pub(super) fn share(part_ns: u64, span: Nanos) -> f64 {
     if span == 0 { 0.0 } else { (seconds(part_ns) / seconds(span)).min(1.0) }
+}
+
+fn merged(one: &Option<Distribution>, other: &Option<Distribution>) -> Result<Option<Distribution>, String> {
+    let (Some(one), Some(other)) = (one, other) else {
+        return Ok(one.clone().or_else(|| other.clone()));
+    };
+    let mut latency = Latency::from_text(&one.histogram)?;
+    latency.merge(&Latency::from_text(&other.histogram)?);
+    Ok(Some(Distribution::new(&latency)))
 }

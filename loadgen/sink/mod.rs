@@ -7,7 +7,7 @@
 mod peer;
 mod routes;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::io;
 use std::net::SocketAddr;

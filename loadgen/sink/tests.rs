@@ -17,8 +17,8 @@ use crate::series::Series;
 use super::{Sink, open};
 
 /// A sink on a thread of its own. It ends with this value.
-struct SinkThread {
-    address: SocketAddr,
+pub(crate) struct SinkThread {
+    pub(crate) address: SocketAddr,
     stopped: Arc<AtomicBool>,
     remote: Remote,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -29,7 +29,7 @@ impl SinkThread {
     ///
     /// # Errors
     /// No socket, no ring or no thread.
-    fn start(engine: Engine) -> Result<SinkThread, String> {
+    pub(crate) fn start(engine: Engine) -> Result<SinkThread, String> {
         let stopped = Arc::new(AtomicBool::new(false));
         let (told, telling) = std::sync::mpsc::channel();
         let flag = Arc::clone(&stopped);

@@ -9,7 +9,7 @@ fn workload(publishers: u32, subscribers: u32, flow: &str) -> Workload {
          flows = [{{ name = 'f', from = 'p', to = 's', pace = {{ kind = 'unpaced' }}, {flow} }}]\n\
          stages = [{{ stage = 'ramp' }}]"
     );
-    Workload::new(&Scenario::from_toml(&text).unwrap(), 0xAB).unwrap()
+    Workload::new(&Scenario::from_toml(&text).unwrap(), 0xAB, Share::WHOLE).unwrap()
 }
 
 fn topic(lane: &Lane, publisher: u32, sequence: u32) -> String {

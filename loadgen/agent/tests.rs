@@ -1,0 +1,73 @@
+//! A controller and two agents over loopback, against the sink.
+
+use std::net::TcpListener;
+use std::thread;
+
+use clap::Parser;
+use ringmq_ring::Engine;
+
+use crate::cli::{Command, CommandLine};
+use crate::report::Report;
+use crate::scenario::from_workload;
+use crate::sink::tests::SinkThread;
+
+use super::measure_with_agents;
+use super::serve::serve_next;
+
+fn measure(arguments: &str) -> Result<Report, String> {
+    let sink = SinkThread::start(Engine::Epoll).unwrap();
+    let listeners = [0; 2].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    let names = listeners.each_ref().map(|listener| listener.local_addr().unwrap().to_string());
+    let line = format!(
+        "ringmq-bench {arguments} --drain 1s --quiet --engine epoll --broker {} --agents {}",
+        sink.address,
+        names.join(",")
+    );
+    let Command::Load(args) = CommandLine::try_parse_from(line.split_whitespace()).unwrap().command else {
+        unreachable!("{line}")
+    };
+    thread::scope(|scope| {
+        for listener in &listeners {
+            scope.spawn(|| serve_next(listener));
+        }
+        measure_with_agents(from_workload(&args).unwrap(), args.target())
+    })
+}
+
+#[test]
+fn two_agents_do_one_run() {
+    for (arguments, sent, delivered) in [
+        ("fan-in -p 5 -s 3 -q 1 --warm-up 0s -d 500ms --rate 1k", 500, 1500),
+        ("pairs -p 5 -q 2 --warm-up 0s -d 500ms --rate 1k", 500, 500),
+        ("shared -p 3 -s 4 -q 0 -m 301 --rate 2k", 301, 301),
+    ] {
+        let report = measure(arguments).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
+        let traffic = &json["traffic"];
+        assert_eq!(
+            (traffic["sent"].as_u64(), traffic["lost"].as_u64()),
+            (Some(sent), Some(0)),
+            "{arguments}"
+        );
+        assert_eq!(traffic["delivered"].as_u64(), Some(delivered), "{arguments}");
+        assert_eq!((traffic["duplicated"].as_u64(), traffic["strays"].as_u64()), (Some(0), Some(0)));
+        // Each agent begins to measure with its own stage, a moment before or after the others.
+        let measured = traffic["latency"]["count"].as_u64().unwrap();
+        assert!(measured <= delivered && measured >= delivered * 9 / 10, "{arguments}: {measured}");
+        assert_eq!(json["target"]["agents"].as_array().unwrap().len(), 2);
+        assert!(report.is_passed(), "{arguments}: {:?}", report.troubles().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn an_agent_that_is_not_there_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let name = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let line = format!("ringmq-bench fan-in --broker 127.0.0.1:1 --agents {name}");
+    let Command::Load(args) = CommandLine::try_parse_from(line.split_whitespace()).unwrap().command else {
+        unreachable!("{line}")
+    };
+    let refused = measure_with_agents(from_workload(&args).unwrap(), args.target()).unwrap_err();
+    assert!(refused.starts_with(&format!("agent {name}: ")), "{refused}");
+}
