@@ -84,10 +84,14 @@ fn brokers_of(runs: &[Run]) -> Vec<(String, String)> {
 /// The plots, by the names of their files.
 fn plots_of(results: &Results<'_>) -> Vec<(String, Plot)> {
     let kinds = [
-        ("delivery.svg", "CPU of the broker per message delivered, us", Metric::CpuPerDelivery),
-        ("connection.svg", "CPU of the broker per connection, us", Metric::CpuPerConnection),
-        ("memory.svg", "resident bytes of the broker per idle connection", Metric::BytesPerConnection),
-        ("latency.svg", "99th percentile of the latency, us", Metric::P99),
+        ("delivery.svg", "CPU of the broker per message delivered, us (logarithmic)", Metric::CpuPerDelivery),
+        ("connection.svg", "CPU of the broker per connection, us (logarithmic)", Metric::CpuPerConnection),
+        (
+            "memory.svg",
+            "resident bytes of the broker per idle connection (logarithmic)",
+            Metric::BytesPerConnection,
+        ),
+        ("latency.svg", "99th percentile of the latency, us (logarithmic)", Metric::P99),
     ];
     let plots = kinds.into_iter().map(|(name, title, metric)| {
         let of_kind = results.scenarios.iter().filter(|scenario| scenario.metric == metric);
