@@ -8,7 +8,7 @@
 #   scripts/bench.sh endure [--for 2h]           a long run with churn; fails if memory grows
 #   scripts/bench.sh list                        scenarios and brokers; `run --help` tells the options
 #
-#   scripts/bench.sh count                       counts all micro-benchmarks; fails if they differ from bench/instructions.toml
+#   scripts/bench.sh count                       counts all micro-benchmarks; fails if they take more than bench/instructions.toml says
 #   scripts/bench.sh count --update              writes bench/instructions.toml
 #   scripts/bench.sh count table [NAME...]       prints the counts, of all or of those whose names begin so; --long for the long ones too
 #   scripts/bench.sh count compare REV [NAME...] counts here and in another revision

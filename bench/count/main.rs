@@ -18,7 +18,7 @@ mod revision;
 mod scale;
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use benches::Bench;
 use counting::{Counted, count_all};
@@ -109,17 +109,32 @@ fn counts_now() -> Result<ratchet::Counts, String> {
 }
 
 fn check() -> Result<(), String> {
-    let findings = ratchet::judge(&ratchet::read(&held_counts())?, &counts_now()?);
-    if findings.is_empty() {
-        println!("count: all benchmarks take what bench/instructions.toml says");
-        return Ok(());
+    let file = held_counts();
+    let compiler = ratchet::compiler(&file, &this_compiler()?)?;
+    let findings = ratchet::judge(&ratchet::read(&file)?, &counts_now()?, compiler);
+    let remedy = "scripts/bench.sh count --update writes the counts down.";
+    if !findings.failures.is_empty() {
+        return Err(format!(
+            "More instructions than were held.\n  {}\n{remedy}",
+            findings.failures.join("\n  ")
+        ));
     }
-    let remedy = "If that is what was wanted: scripts/bench.sh count --update";
-    Err(format!("Instructions have changed.\n  {}\n{remedy}", findings.join("\n  ")))
+    match findings.notes.is_empty() {
+        true => println!("count: all benchmarks take what bench/instructions.toml says"),
+        false => println!("Fewer instructions than are held.\n  {}\n{remedy}", findings.notes.join("\n  ")),
+    }
+    Ok(())
 }
 
 fn update() -> Result<(), String> {
-    ratchet::write(&held_counts(), &counts_now()?)
+    ratchet::write(&held_counts(), &counts_now()?, &this_compiler()?)
+}
+
+/// The compiler as it names itself.
+fn this_compiler() -> Result<String, String> {
+    let output =
+        Command::new("rustc").arg("--version").output().map_err(|error| format!("rustc: {error}"))?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 fn compare(revision: &str, names: &[&str]) -> Result<(), String> {
