@@ -63,9 +63,10 @@ pub(crate) fn self_test(args: &SelfTestArgs) -> Result<u8, String> {
     let is_pinned = sink.pin();
     let broker = sink.address;
     let line = |workload: String| measure(&format!("{workload} --quiet --broker {broker}"));
+    // First, while this process has no memory that it got for something else.
+    let idle = line(format!("idle -n {} --hold 500ms", args.connections))?;
     let messages = line(format!("fan-in -p 100 -s 1 -q 0 --window 64 --duration {}s", args.seconds))?;
     let connect = line(format!("connect -n {}", args.connections))?;
-    let idle = line(format!("idle -n {} --hold 500ms", args.connections))?;
     let ceiling = Ceiling {
         is_pinned,
         messages_per_s: messages.latency_and_rate().1,

@@ -2,6 +2,7 @@
 //!
 //! Owns the side that listens. Must never decide when a stage that others take part in is over.
 
+use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use crate::barrier::Barrier;
 use crate::cli::{Command, CommandLine, TargetArgs};
@@ -23,6 +26,9 @@ use super::wire::{Answer, FORM, Job, Order, prepare, receive, send};
 /// How often an agent looks for a stage that it is through with.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
+/// How long an agent that waits for a controller looks away from signals.
+const SIGNAL_LOOK: Duration = Duration::from_millis(200);
+
 /// Looks between two signs of life.
 const LOOKS_PER_SIGN: u32 = 200;
 
@@ -33,12 +39,23 @@ const LOOKS_PER_SIGN: u32 = 200;
 pub(crate) fn serve(at: SocketAddr) -> Result<u8, String> {
     let listener = TcpListener::bind(at).map_err(|error| format!("{at}: {error}"))?;
     let address = listener.local_addr().map_err(|error| format!("{at}: {error}"))?;
+    interruption::watch_alone().map_err(|error| format!("signals: {error}"))?;
     println!("listening on {address}");
-    loop {
-        serve_next(&listener);
-        if interruption::has_come() {
-            return Ok(0);
+    while !interruption::has_come() {
+        if has_caller(&listener).map_err(|error| format!("{address}: {error}"))? {
+            serve_next(&listener);
         }
+    }
+    Ok(0)
+}
+
+/// Waits for a controller, but not longer than a signal may go unnoticed.
+fn has_caller(listener: &TcpListener) -> io::Result<bool> {
+    let timeout = Timespec::try_from(SIGNAL_LOOK).map_err(io::Error::other)?;
+    match poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&timeout)) {
+        Ok(ready) => Ok(ready > 0),
+        Err(Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -54,7 +71,7 @@ pub(super) fn serve_next(listener: &TcpListener) {
 }
 
 fn serve_one(stream: &TcpStream) -> Result<(), String> {
-    let gone = |error: std::io::Error| format!("the controller: {error}");
+    let gone = |error: io::Error| format!("the controller: {error}");
     prepare(stream).map_err(gone)?;
     let zero = Instant::now();
     let mut plan = None;
@@ -127,7 +144,7 @@ fn take_part(stream: &TcpStream, mut plan: Plan, zero: Instant) -> Result<(), St
     answer.map_err(|error| format!("the controller: {error}"))
 }
 
-fn say(voice: &Mutex<&TcpStream>, answer: &Answer) -> std::io::Result<()> {
+fn say(voice: &Mutex<&TcpStream>, answer: &Answer) -> io::Result<()> {
     send(&voice.lock().unwrap_or_else(PoisonError::into_inner), answer)
 }
 

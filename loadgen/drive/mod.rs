@@ -49,6 +49,7 @@ use crate::fault::Fault;
 use crate::latency::Latency;
 use crate::ledger::Offender;
 use crate::plan::Plan;
+use crate::process;
 use crate::series::{Counters, Moment, Recording, Series};
 use crate::workload::Lane;
 
@@ -124,6 +125,8 @@ pub(crate) struct Bench {
     broken: Option<Broken>,
     last_turn: Nanos,
     longest_pause: Nanos,
+    /// Resident bytes of the generator before it made room for its clients.
+    rss_before_bytes: u64,
 }
 
 /// What a run leaves behind.
@@ -151,6 +154,7 @@ impl Bench {
     /// # Errors
     /// A payload file that cannot be read.
     pub(crate) fn new(plan: Plan, series: Series, interrupted: Arc<AtomicBool>) -> Result<Bench, String> {
+        let rss_before_bytes = process::sample_self().usage.rss_bytes;
         let clock = plan.zero.map_or_else(Clock::start, Clock::with_zero);
         let (workload, scenario) = (&plan.workload, &plan.scenario);
         let mut crowd = Crowd::new(workload.clients());
@@ -186,6 +190,7 @@ impl Bench {
             broken: None,
             last_turn: 0,
             longest_pause: 0,
+            rss_before_bytes,
             crowd,
             plan,
             clock,

@@ -33,7 +33,9 @@ impl Bench {
     /// Ends and begins stages as far as possible.
     pub(super) fn run_stages(&mut self, now: Nanos) {
         if self.marks.start.is_none() {
-            self.marks.start = Some(self.mark(now));
+            let mut start = self.mark(now);
+            start.own.rss_bytes = self.rss_before_bytes;
+            self.marks.start = Some(start);
             self.begin(Phase::Stage(0), now, now);
         }
         self.note_tenth(now);

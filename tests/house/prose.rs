@@ -59,6 +59,7 @@ const HOSTS: &[&str] = &[
     "keepachangelog.com",
     "rustup.rs",
     "semver.org",
+    "www.w3.org",
     "www.apache.org",
     "www.kernel.org",
     "www.rfc-editor.org",

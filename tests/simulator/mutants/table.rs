@@ -21,8 +21,26 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a repeat has no DUP",
         file: "handlers/deliver.rs",
-        from: "Transmission::Repeat(packet_id) => (true, Some(packet_id))",
-        to: "Transmission::Repeat(packet_id) => (false, Some(packet_id))",
+        from: "Head { dup: true, ",
+        to: "Head { dup: false, ",
+    },
+    Mutant {
+        name: "another message's front is taken",
+        file: "front.rs",
+        from: "self.of == Some((serial, likeness))",
+        to: "self.of.is_some_and(|(_, of)| of == likeness)",
+    },
+    Mutant {
+        name: "a known topic does not notice a new filter",
+        file: "topics/index.rs",
+        from: "self.wildcard.insert(filter, id);\n            self.generation += 1;",
+        to: "self.wildcard.insert(filter, id);",
+    },
+    Mutant {
+        name: "a known topic does not notice a new route",
+        file: "topics/routes.rs",
+        from: "self.generation += 1;\n                match self.wildcard.get_mut(filter) {",
+        to: "match self.wildcard.get_mut(filter) {",
     },
     Mutant {
         name: "the send quota leaks",
@@ -74,7 +92,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "the expiry does not count down",
-        file: "handlers/deliver.rs",
+        file: "handlers/form.rs",
         from: "expires.since_ms(now).div_ceil(1000)",
         to: "(expires.since_ms(now) + 5000).div_ceil(1000)",
     },
