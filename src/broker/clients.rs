@@ -61,7 +61,7 @@ pub(crate) struct Clients {
     pub(crate) hasher: FixedState,
     /// Publications handed out so far.
     serial: u64,
-    /// The front of the last PUBLISH that went to more than one receiver alike.
+    /// The front of the last PUBLISH that may go to several receivers alike.
     pub(crate) front: Front,
     /// Emptied send buffers, so that an idle connection holds none and a busy one allocates none.
     pub(crate) spares: Vec<Vec<u8>>,

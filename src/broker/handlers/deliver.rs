@@ -130,8 +130,7 @@ fn count(counters: &mut Counters, qos: Qos) {
     }
 }
 
-/// Sends a QoS 1 or 2 message of an earlier connection again, with DUP [MQTT-3.3.1-1]. False: it is too large for the
-/// client on this one.
+/// Sends a QoS 1 or 2 message of an earlier connection again, with DUP [MQTT-3.3.1-1].
 pub(crate) fn repeat(
     clients: &mut Clients,
     id: SlotId,

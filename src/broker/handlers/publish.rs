@@ -51,7 +51,10 @@ pub(crate) fn publish(shard: &mut Shard, id: SlotId, packet: &Publish<'_>) -> Re
     let mut topic = mem::take(&mut shard.scratch.topic);
     let outcome = resolve(shard, id, alias.get(), packet.topic, &mut topic);
     let outcome = outcome.and_then(|()| {
-        shard.scratch.known = shard.topics.known.take(topic.as_bytes());
+        // A packet that sets an alias names its topic, which is looked up already.
+        if shard.scratch.known.is_none() {
+            shard.scratch.known = shard.topics.known.take(topic.as_bytes());
+        }
         to_topic(shard, origin, packet, &topic)
     });
     topic.clear();
