@@ -64,6 +64,11 @@ section! {
     client_auth: ClientAuth = ClientAuth::None, Domain::OneOf(ClientAuth::CHOICES);
     /// Versions of TLS that are offered.
     versions: Vec<TlsVersion> = vec![TlsVersion::V12, TlsVersion::V13], Domain::SomeOf(TlsVersion::CHOICES);
+    /// Ciphers that are offered, the most wanted first. The default begins with the one that costs both sides least:
+    /// its handshake computes SHA-256, the one with `aes256` the dearer SHA-384.
+    ciphers: Vec<Cipher> = vec![Cipher::Aes128, Cipher::Aes256, Cipher::Chacha20], Domain::SomeOf(Cipher::CHOICES);
+    /// Whose order of ciphers decides. `client` suits devices that compute ChaCha20 faster than AES.
+    cipher_order: CipherOrder = CipherOrder::Server, Domain::OneOf(CipherOrder::CHOICES);
     /// Whether a client may resume a former TLS session, which saves most of a handshake.
     session_tickets: bool = true, Domain::Switch;
     /// Time in milliseconds from the connection until the handshake must be done.
@@ -137,6 +142,28 @@ choices! {
         V12 = "1.2",
         /// TLS 1.3.
         V13 = "1.3",
+    }
+}
+
+choices! {
+    /// A cipher of TLS 1.3, or of TLS 1.2 with ephemeral keys.
+    Cipher {
+        /// AES-128-GCM with SHA-256.
+        Aes128 = "aes128",
+        /// AES-256-GCM with SHA-384.
+        Aes256 = "aes256",
+        /// ChaCha20-Poly1305 with SHA-256.
+        Chacha20 = "chacha20",
+    }
+}
+
+choices! {
+    /// Which side's order of ciphers decides.
+    CipherOrder {
+        /// The order of `tls.ciphers`.
+        Server = "server",
+        /// The order of the client's offer.
+        Client = "client",
     }
 }
 

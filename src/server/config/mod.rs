@@ -32,7 +32,8 @@ pub(crate) use docs::{example, reference};
 pub(crate) use fault::Faults;
 pub(crate) use flags::Flags;
 pub(crate) use host::{
-    ClientAuth, Engine, General, ListenerKeys, Log, LogFormat, LogLevel, Network, Tls, TlsVersion,
+    Cipher, CipherOrder, ClientAuth, Engine, General, ListenerKeys, Log, LogFormat, LogLevel, Network, Tls,
+    TlsVersion,
 };
 pub(crate) use limits::{Limits, SlowConsumer};
 pub(crate) use listen::{ListenUrl, Transport};

@@ -17,9 +17,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{RootCertStore, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
 
-use crate::config::{ClientAuth, Config, Listener, Tls, TlsVersion, Transport};
+use crate::config::{Cipher, CipherOrder, ClientAuth, Config, Listener, Tls, TlsVersion, Transport};
 
 /// What one tls:// listener works with.
 #[derive(Clone, Debug)]
@@ -172,12 +172,13 @@ fn material(tls: &Tls, identity: &Identity) -> Result<Material, MaterialError> {
 /// cores share no table. Each listener has tickets of its own, lest a session that showed no client certificate
 /// be resumed where one is required.
 fn server_config(tls: &Tls, certified: CertifiedKey) -> Result<ServerConfig, MaterialError> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let provider = Arc::new(CryptoProvider { cipher_suites: suites(tls), ..aws_lc_rs::default_provider() });
     let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&versions(tls))
-        .expect("the provider speaks TLS 1.2 and 1.3")
+        .expect("every cipher has a suite of TLS 1.2 and of 1.3")
         .with_client_cert_verifier(client_verifier(tls, provider)?)
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+    config.ignore_client_order = tls.cipher_order == CipherOrder::Server;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = usize::from(tls.session_tickets);
     if tls.session_tickets {
@@ -185,6 +186,22 @@ fn server_config(tls: &Tls, certified: CertifiedKey) -> Result<ServerConfig, Mat
     }
     config.alpn_protocols = tls.alpn.0.iter().map(|name| name.clone().into_bytes()).collect();
     Ok(config)
+}
+
+/// The provider's cipher suites in the order of the configured ciphers, whatever the version and the kind of key.
+fn suites(tls: &Tls) -> Vec<SupportedCipherSuite> {
+    let all = aws_lc_rs::DEFAULT_CIPHER_SUITES;
+    let with = |cipher: &Cipher| {
+        let name = match cipher {
+            Cipher::Aes128 => "_AES_128_GCM_SHA256",
+            Cipher::Aes256 => "_AES_256_GCM_SHA384",
+            Cipher::Chacha20 => "_CHACHA20_POLY1305_SHA256",
+        };
+        all.iter()
+            .filter(move |suite| suite.suite().as_str().is_some_and(|suite| suite.ends_with(name)))
+            .copied()
+    };
+    tls.ciphers.iter().flat_map(with).collect()
 }
 
 fn versions(tls: &Tls) -> Vec<&'static SupportedProtocolVersion> {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use rustls::client::{ClientConfig, ClientConnection};
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::ServerConnection;
-use rustls::{Error, HandshakeKind, ProtocolVersion, RootCertStore, ServerConfig};
+use rustls::{Error, HandshakeKind, PeerIncompatible, ProtocolVersion, RootCertStore, ServerConfig};
 
 use super::super::{issue, pem, prepare};
 use super::config;
@@ -42,11 +42,15 @@ impl Broker {
 
     /// A client that trusts the broker and shows a certificate, if one is named.
     fn client(&self, certificate: Option<(&Path, &Path)>) -> ClientConfig {
+        self.client_of(aws_lc_rs::default_provider(), certificate)
+    }
+
+    fn client_of(&self, provider: CryptoProvider, certificate: Option<(&Path, &Path)>) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         for certificate in pem::certificates(&self.file("ca.pem")).unwrap() {
             roots.add(certificate).unwrap();
         }
-        let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        let builder = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_root_certificates(roots);
@@ -116,6 +120,42 @@ fn versions_are_those_configured() {
     let client = Arc::new(broker.client(None));
     let (server, _) = shake(&broker.listener(&[("tls.versions", "1.2")]), &client).unwrap();
     assert_eq!(server.protocol_version(), Some(ProtocolVersion::TLSv1_2));
+}
+
+#[test]
+fn the_cipher_is_the_first_of_whose_order_decides() {
+    let broker = Broker::new();
+    let agreed = |keys: &[(&str, &str)]| {
+        // The client of rustls wants AES-256 most.
+        let client = Arc::new(broker.client(None));
+        let (server, _) = shake(&broker.listener(keys), &client).unwrap();
+        server.negotiated_cipher_suite().unwrap().suite().as_str().unwrap()
+    };
+    for (version, prefix) in [("1.2", "TLS_ECDHE_ECDSA_WITH_"), ("1.3", "TLS13_")] {
+        let table = [
+            ("aes128,aes256,chacha20", "server", "AES_128_GCM_SHA256"),
+            ("chacha20,aes256", "server", "CHACHA20_POLY1305_SHA256"),
+            ("aes128,aes256,chacha20", "client", "AES_256_GCM_SHA384"),
+            ("aes128", "client", "AES_128_GCM_SHA256"),
+        ];
+        for (ciphers, order, suite) in table {
+            let keys = [("tls.versions", version), ("tls.ciphers", ciphers), ("tls.cipher_order", order)];
+            assert_eq!(agreed(&keys), format!("{prefix}{suite}"));
+        }
+        assert_eq!(agreed(&[("tls.versions", version)]), format!("{prefix}AES_128_GCM_SHA256"));
+    }
+}
+
+#[test]
+fn a_client_without_a_common_cipher_is_refused() {
+    let broker = Broker::new();
+    let provider = CryptoProvider {
+        cipher_suites: vec![aws_lc_rs::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256],
+        ..aws_lc_rs::default_provider()
+    };
+    let client = broker.client_of(provider, None);
+    let error = shake(&broker.listener(&[("tls.ciphers", "aes128,aes256")]), &Arc::new(client)).unwrap_err();
+    assert_eq!(error, Error::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon));
 }
 
 #[test]
