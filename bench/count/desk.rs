@@ -45,7 +45,7 @@ pub(crate) struct Desk {
     spares: Vec<Vec<u8>>,
     /// Letters that were delivered.
     pub(crate) letters: u64,
-    /// Batches in which they were: one for each turn of a shard and each shard that it has letters for.
+    /// Bundles in which they were: usually one for each turn of a shard and each shard that it has letters for.
     pub(crate) posts: u64,
 }
 
@@ -128,13 +128,11 @@ impl Desk {
             return;
         }
         for to in 0..self.shards.len() {
-            let mut count = 0;
-            while let Some(letter) = self.shards[from].trays().take_letter(to as ShardId) {
-                self.shards[to].deliver(self.now, from as ShardId, letter);
-                count += 1;
+            while let Some(bundle) = self.shards[from].trays().take_bundle(to as ShardId) {
+                self.letters += bundle.len() as u64;
+                self.posts += 1;
+                self.shards[to].deliver(self.now, from as ShardId, bundle);
             }
-            self.letters += count;
-            self.posts += u64::from(count > 0);
         }
     }
 

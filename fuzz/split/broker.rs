@@ -102,8 +102,8 @@ impl Broker {
         let ways: Vec<(ShardId, ShardId)> = ways.collect();
         while self.shards.iter_mut().any(|shard| shard.trays().letters_waiting() > 0) {
             for &(from, to) in &ways {
-                while let Some(letter) = self.shards[usize::from(from)].trays().take_letter(to) {
-                    self.shards[usize::from(to)].deliver(self.now, from, letter);
+                while let Some(bundle) = self.shards[usize::from(from)].trays().take_bundle(to) {
+                    self.shards[usize::from(to)].deliver(self.now, from, bundle);
                     self.empty_trays(to);
                 }
             }

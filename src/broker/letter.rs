@@ -9,11 +9,13 @@
 
 use std::sync::Arc;
 
+use ringmq_protocol::Qos;
+
 use crate::counters::Counters;
-use crate::message::Content;
+use crate::message::{Content, Retain};
 use crate::slab::SlotId;
 use crate::time::Time;
-use crate::topics::{GroupId, GroupName, GroupUpdate, RouteKey, SubscriptionOptions};
+use crate::topics::{Fingerprint, GroupId, GroupUpdate, RouteKey, SubscriptionOptions};
 
 /// One letter. Small, so that a queue of them is: what is large is behind a pointer.
 #[derive(Clone, Debug)]
@@ -25,9 +27,9 @@ pub enum Letter {
     /// All route and group letters up to this number are known here.
     RoutesKnown(u64),
     /// Deliver to local subscribers. Causes no other publish letter.
-    Publish(Arc<Content>),
+    Publish(Enclosed),
     /// Deliver to one member of a shared group.
-    SharedPublish(Box<SharedPublish>),
+    SharedPublish(SharedPublish),
     /// Keep, or erase if the payload is empty, the retained message of a topic whose home is the receiver.
     Retain(Arc<Content>),
     /// Which retained messages match? Asked for one page at a time.
@@ -38,6 +40,28 @@ pub enum Letter {
     Memory(MemoryState),
     /// The sender's figures, for `$SYS`.
     Figures(Box<Figures>),
+}
+
+/// A message that travels with a letter.
+#[derive(Clone, Debug)]
+pub enum Enclosed {
+    /// Its bytes are in the bundle.
+    Written(Written),
+    /// It is shared with the sender.
+    Shared(Arc<Content>),
+}
+
+/// A message whose bytes are in the bundle: how many, and what else there is to say of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Written {
+    pub(crate) topic_bytes: u16,
+    pub(crate) passed_on_bytes: u16,
+    pub(crate) payload_bytes: u16,
+    pub(crate) qos: Qos,
+    pub(crate) retain: Retain,
+    /// Of the topic: the receiver need not hash it again.
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) expires: Option<Time>,
 }
 
 /// Whether a shard may keep more messages.
@@ -82,12 +106,12 @@ pub struct GroupChange {
 #[derive(Clone, Debug)]
 pub struct SharedPublish {
     /// The message.
-    pub content: Arc<Content>,
+    pub message: Enclosed,
     /// The group, as the receiving shard knows it.
     pub group: GroupId,
-    /// Its name, for when that is no longer so.
-    pub name: Arc<GroupName>,
-    /// Hash of the publisher's client identifier, for the strategies.
+    /// Its name, for when that is no longer so: a place in the bundle.
+    pub name: u32,
+    /// Hash of the publisher's client identifier, where the strategy asks for it.
     pub publisher_hash: u64,
     /// How many shards had no member left already.
     pub hops: u16,
@@ -162,6 +186,6 @@ mod tests {
 
     #[test]
     fn a_letter_is_small() {
-        assert!(size_of::<Letter>() <= 40, "{}", size_of::<Letter>());
+        assert!(size_of::<Letter>() <= 56, "{}", size_of::<Letter>());
     }
 }

@@ -13,7 +13,7 @@
 //! | `clients` | sessions and connections together, for handlers |
 //! | [`topics`] | filters, routes, shared groups, retained messages, aliases |
 //! | [`message`], `publication`, `front` | the immutable content, and its way to the receivers |
-//! | [`letter`] | everything one shard may say to another |
+//! | [`letter`], [`bundle`] | everything one shard may say to another, and letters that travel together |
 //! | `access` | who may publish |
 //! | [`journal`] | where durability has its place |
 //! | [`cause`], [`counters`] | why things ended, and how often |
@@ -24,6 +24,7 @@
 
 mod access;
 mod address;
+pub mod bundle;
 pub mod cause;
 mod clients;
 pub mod connection;

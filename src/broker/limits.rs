@@ -43,6 +43,8 @@ pub struct Limits {
     pub message_bytes_max: usize,
     /// Letters that may wait for another shard before this one stops reading its sockets.
     pub letters_waiting_max: usize,
+    /// Letters that travel together.
+    pub bundle_letters_max: usize,
 }
 
 impl Default for Limits {
@@ -65,6 +67,7 @@ impl Default for Limits {
             will_bytes_max: 256 << 20,
             message_bytes_max: 4 << 30,
             letters_waiting_max: 4096,
+            bundle_letters_max: 1024,
         }
     }
 }

@@ -1,12 +1,14 @@
 //! A message on its way from its publisher to its receivers, while it is being handed out.
 //!
 //! Owns the choice of form: it borrows the publisher's packet as long as it can, and is copied once if a receiver
-//! must keep it (`Message`) or another shard must have it (`Arc`). Must never know a receiver.
+//! must keep it (`Message`) or if it is too large to be written into the letters for other shards (`Arc`). Must never know a receiver.
 
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
+
 use crate::message::{Content, Message, Meter, Parts};
-use crate::topics::KnownTopic;
+use crate::topics::{Fingerprint, KnownTopic};
 
 /// Who published, for No Local and the shared strategies.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,6 +65,12 @@ impl<'a> Publication<'a> {
             kept: Some(message.clone()),
             across: None,
         }
+    }
+
+    /// Fingerprint of the topic.
+    pub(crate) fn fingerprint(&self, hasher: &FixedState) -> Fingerprint {
+        let known = self.known.as_ref().map(|known| known.fingerprint());
+        known.unwrap_or_else(|| Fingerprint::of(self.parts.topic, hasher))
     }
 
     /// The form that this shard keeps, made at the first need.

@@ -7,13 +7,13 @@ use std::mem;
 use std::net::SocketAddr;
 
 use crate::access;
+use crate::bundle::Bundle;
 use crate::cause::{Cause, Level};
 use crate::clients::{Clients, Timer};
 use crate::connection::{Connection, Opening, Stage};
 use crate::counters::Counters;
 use crate::handlers::{announce::Announced, end, flow, letters, memory, receive, sys, timers};
 use crate::journal::Durability;
-use crate::letter::Letter;
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::outbox::Outbox;
@@ -103,7 +103,7 @@ impl Shard {
         );
         let hasher = setup.seeds.hasher();
         let strategy = setup.broker.share_strategy;
-        let trays = Trays::new(setup.shard_count);
+        let trays = Trays::new(setup.shard_count, setup.limits.bundle_letters_max);
         let mut shard = Shard {
             clients: Clients::new(hasher.clone(), trays, setup.limits.clone()),
             topics: Topics {
@@ -185,11 +185,11 @@ impl Shard {
         flow::drained(self, id);
     }
 
-    /// A letter came from another shard.
-    pub fn deliver(&mut self, now: Time, from: ShardId, letter: Letter) {
+    /// Letters came from another shard.
+    pub fn deliver(&mut self, now: Time, from: ShardId, mut bundle: Bundle) {
         self.clients.now = now;
-        self.clients.counters.letters_received += 1;
-        letters::deliver(self, from, letter);
+        letters::deliver(self, from, &mut bundle);
+        self.clients.trays.recycle(bundle);
         memory::watch(self);
     }
 

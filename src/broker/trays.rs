@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+use crate::bundle::{Bundle, BundleSize};
 use crate::cause::Ending;
 use crate::letter::Letter;
 use crate::seed::ShardId;
@@ -57,38 +58,73 @@ pub struct Note {
 pub struct Trays {
     /// Connections with bytes to send, each once.
     pub sends: Vec<ConnectionId>,
-    /// Letters, by receiving shard.
-    pub letters: Vec<VecDeque<Letter>>,
+
     /// What to do with sockets.
     pub orders: Vec<Order>,
     /// What to log.
     pub notes: Vec<Note>,
+    /// Letters, by receiving shard: the last bundle is the one that is being filled.
+    letters: Vec<VecDeque<Bundle>>,
+    bundle_letters_max: usize,
+    /// Emptied bundles. What comes in from other shards goes out to them again.
+    spares: Vec<Bundle>,
+    /// The size of the bundle last taken, for when there is no spare one.
+    usual: BundleSize,
     letters_waiting: usize,
     letters_posted: u64,
 }
 
+/// How many emptied bundles are kept.
+const SPARES_MAX: usize = 16;
+
 impl Trays {
-    pub(crate) fn new(shard_count: u16) -> Trays {
-        Trays { letters: (0..shard_count).map(|_| VecDeque::new()).collect(), ..Trays::default() }
+    pub(crate) fn new(shard_count: u16, bundle_letters_max: usize) -> Trays {
+        let letters = (0..shard_count).map(|_| VecDeque::new()).collect();
+        Trays { letters, bundle_letters_max, ..Trays::default() }
     }
 
     pub(crate) fn post(&mut self, to: ShardId, letter: Letter) {
+        self.post_with(to, |_| letter);
+    }
+
+    /// Posts the letter that `write` makes, which may enclose something for it in the bundle.
+    pub(crate) fn post_with(&mut self, to: ShardId, write: impl FnOnce(&mut Bundle) -> Letter) {
         self.letters_waiting += 1;
         self.letters_posted += 1;
-        self.letters[usize::from(to)].push_back(letter);
+        let Trays { letters, spares, usual, bundle_letters_max, .. } = self;
+        let bundles = &mut letters[usize::from(to)];
+        if bundles.back().is_none_or(|last| last.is_full(*bundle_letters_max)) {
+            bundles.push_back(spares.pop().unwrap_or_else(|| Bundle::with_room(*usual)));
+        }
+        let bundle = bundles.back_mut().expect("there is one to be filled");
+        let letter = write(bundle);
+        bundle.push(letter);
     }
 
-    /// Takes the next letter for `to`.
-    pub fn take_letter(&mut self, to: ShardId) -> Option<Letter> {
-        let letter = self.letters[usize::from(to)].pop_front()?;
-        self.letters_waiting -= 1;
-        Some(letter)
+    /// Takes the next letters for `to`.
+    pub fn take_bundle(&mut self, to: ShardId) -> Option<Bundle> {
+        let bundle = self.letters[usize::from(to)].pop_front()?;
+        self.letters_waiting -= bundle.len();
+        self.usual = bundle.size();
+        Some(bundle)
     }
 
-    /// Puts a letter back that did not fit into the mailbox.
-    pub fn return_letter(&mut self, to: ShardId, letter: Letter) {
-        self.letters_waiting += 1;
-        self.letters[usize::from(to)].push_front(letter);
+    /// Puts a bundle back that did not fit into the mailbox.
+    pub fn return_bundle(&mut self, to: ShardId, bundle: Bundle) {
+        self.letters_waiting += bundle.len();
+        self.letters[usize::from(to)].push_front(bundle);
+    }
+
+    /// Takes a bundle whose letters are read.
+    pub(crate) fn recycle(&mut self, bundle: Bundle) {
+        if self.spares.len() < SPARES_MAX {
+            self.spares.extend(bundle.emptied());
+        }
+    }
+
+    /// Letters for one shard that are not yet taken.
+    pub fn letters_waiting_for(&self, to: ShardId) -> usize {
+        self.letters[usize::from(to)].iter().map(Bundle::len).sum()
     }
 
     /// Letters not yet taken, for all shards together.

@@ -3,7 +3,7 @@
 //! Owns that layout and its short forms. Must never know which publish is meant.
 
 use crate::error::DecodeError;
-use crate::frame::PacketType;
+use crate::frame::{Header, PacketType};
 use crate::packet::{Body, PacketId};
 use crate::properties::Properties;
 use crate::property::Place;
@@ -24,6 +24,22 @@ pub struct Ack<'a> {
 }
 
 impl<'a> Ack<'a> {
+    /// As [`crate::Packet::decode`], for one that is known to be an acknowledgement.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Panics
+    /// If `body` is not as long as the header says.
+    pub fn decode(header: &Header, body: &'a [u8], version: Version) -> Result<Ack<'a>, DecodeError> {
+        assert_eq!(header.body_len, body.len(), "the body is cut by its header");
+        header.check_flags(version)?;
+        let reader = &mut Reader::new(body);
+        let ack = Ack::read(header.kind, reader, version)?;
+        reader.finish()?;
+        Ok(ack)
+    }
+
     pub(crate) fn read(
         kind: PacketType,
         reader: &mut Reader<'a>,

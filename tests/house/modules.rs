@@ -12,6 +12,7 @@ type Row = (&'static str, &'static [&'static str]);
 const BROKER: &[Row] = &[
     ("access", &["policy"]),
     ("address", &[]),
+    ("bundle", &["letter", "message", "publication", "topics"]),
     ("cause", &[]),
     (
         "clients",
@@ -52,7 +53,7 @@ const BROKER: &[Row] = &[
     ("slab", &["pages"]),
     ("time", &[]),
     ("topics", &["pages", "slab", "time"]),
-    ("trays", &["cause", "letter", "seed", "slab"]),
+    ("trays", &["bundle", "cause", "letter", "seed", "slab"]),
 ];
 
 /// The server. Configuration knows nobody; what decides from bytes alone knows neither sockets nor shards.
@@ -82,7 +83,7 @@ const FROM_TOPICS: &[(&str, &[&str])] = &[
     ("connection", &["InboundAliases", "OutboundAliases"]),
     ("session", &["FilterId", "GroupId"]),
     ("policy", &["ShareStrategy"]),
-    ("publication", &["KnownTopic"]),
+    ("publication", &["Fingerprint", "KnownTopic"]),
     ("clients", &["ShardSet"]),
 ];
 

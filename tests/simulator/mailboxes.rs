@@ -1,10 +1,10 @@
 //! The mailboxes between shards: bounded, first in, first out.
 //!
-//! Owns the letters under way. Must never know what a letter means.
+//! Owns the bundles under way. Must never know what a letter means.
 
 use std::collections::VecDeque;
 
-use ringmq_broker::letter::Letter;
+use ringmq_broker::bundle::Bundle;
 use ringmq_broker::seed::ShardId;
 
 use super::sabotage::Saboteur;
@@ -13,38 +13,38 @@ use super::sabotage::Saboteur;
 #[derive(Debug)]
 pub struct Mailboxes {
     /// By sender, then by receiver.
-    boxes: Vec<Vec<VecDeque<Letter>>>,
+    boxes: Vec<Vec<VecDeque<Bundle>>>,
     /// Letters that were ever put in, likewise.
     posted: Vec<Vec<u64>>,
-    letters_max: usize,
+    bundles_max: usize,
 }
 
 impl Mailboxes {
-    /// Empty ones with room for `letters_max` letters each.
-    pub fn new(shard_count: u16, letters_max: usize) -> Mailboxes {
+    /// Empty ones with room for `bundles_max` bundles each.
+    pub fn new(shard_count: u16, bundles_max: usize) -> Mailboxes {
         let row = || (0..shard_count).map(|_| VecDeque::new()).collect();
         Mailboxes {
             boxes: (0..shard_count).map(|_| row()).collect(),
             posted: vec![vec![0; usize::from(shard_count)]; usize::from(shard_count)],
-            letters_max,
+            bundles_max,
         }
     }
 
-    /// Posts a letter; gives it back if the mailbox is full.
+    /// Posts a bundle; gives it back if the mailbox is full.
     pub(crate) fn post(
         &mut self,
         from: ShardId,
         to: ShardId,
-        letter: Letter,
+        bundle: Bundle,
         saboteur: &mut Saboteur,
-    ) -> Result<(), Letter> {
+    ) -> Result<(), Bundle> {
         let mailbox = &mut self.boxes[usize::from(from)][usize::from(to)];
-        if mailbox.len() >= self.letters_max {
-            return Err(letter);
+        if mailbox.len() >= self.bundles_max {
+            return Err(bundle);
         }
-        for _ in 0..saboteur.copies(&letter) {
-            mailbox.push_back(letter.clone());
-            self.posted[usize::from(from)][usize::from(to)] += 1;
+        for _ in 0..saboteur.copies() {
+            self.posted[usize::from(from)][usize::from(to)] += bundle.len() as u64;
+            mailbox.push_back(bundle.clone());
         }
         let len = mailbox.len();
         if len > 1 && saboteur.swaps() {
@@ -53,8 +53,8 @@ impl Mailboxes {
         Ok(())
     }
 
-    /// Takes the next letter.
-    pub fn take(&mut self, from: ShardId, to: ShardId) -> Option<Letter> {
+    /// Takes the next bundle.
+    pub fn take(&mut self, from: ShardId, to: ShardId) -> Option<Bundle> {
         self.boxes[usize::from(from)][usize::from(to)].pop_front()
     }
 
@@ -65,7 +65,7 @@ impl Mailboxes {
 
     /// Letters under way from one shard to another.
     pub fn waiting(&self, from: ShardId, to: ShardId) -> usize {
-        self.boxes[usize::from(from)][usize::from(to)].len()
+        self.boxes[usize::from(from)][usize::from(to)].iter().map(Bundle::len).sum()
     }
 
     /// Whether no letter is under way.

@@ -74,6 +74,7 @@ fn setup(seed: u64, shard_count: u16, random: &mut Random) -> WorldSetup {
     setup.seed = seed;
     setup.mailbox_max = *random.pick(&[1, 2, 5, 1000]);
     setup.limits.letters_waiting_max = *random.pick(&[0, 3, 4096]);
+    setup.limits.bundle_letters_max = *random.pick(&[1, 1, 2, 1024]);
     setup.limits.send_queue_bytes_max = *random.pick(&[300, 2000, 2 << 20]);
     setup.limits.slow_consumer_grace_ms = *random.pick(&[0, 2000, 30_000]);
     setup.broker.overlapping = *random.pick(&[Overlapping::Once, Overlapping::Once, Overlapping::Each]);

@@ -2,7 +2,6 @@
 //!
 //! Owns what is broken and how often. Must never be on in a run that is meant to pass.
 
-use ringmq_broker::letter::Letter;
 use ringmq_protocol::PacketType;
 
 use super::frames;
@@ -13,11 +12,11 @@ use super::random::Random;
 pub enum Sabotage {
     /// Nothing.
     None,
-    /// A letter now and then never arrives.
+    /// A bundle of letters now and then never arrives.
     LoseLetter,
-    /// A letter now and then arrives twice.
+    /// One now and then arrives twice.
     RepeatLetter,
-    /// A letter now and then overtakes the one before it.
+    /// One now and then overtakes the one before it.
     SwapLetters,
     /// A packet now and then never reaches the client, though those behind it do.
     LosePacket,
@@ -56,8 +55,8 @@ impl Saboteur {
         Saboteur { kind, random: Random::new(seed, 0x5AB0) }
     }
 
-    /// How often a letter arrives.
-    pub(crate) fn copies(&mut self, _: &Letter) -> usize {
+    /// How often a bundle of letters arrives.
+    pub(crate) fn copies(&mut self) -> usize {
         match self.kind {
             Sabotage::LoseLetter if self.random.chance(PERCENT) => 0,
             Sabotage::RepeatLetter if self.random.chance(PERCENT) => 2,
@@ -65,7 +64,7 @@ impl Saboteur {
         }
     }
 
-    /// Whether the letter that was posted last overtakes the one before it.
+    /// Whether the bundle that was posted last overtakes the one before it.
     pub(crate) fn swaps(&mut self) -> bool {
         self.kind == Sabotage::SwapLetters && self.random.chance(SWAP_PERCENT)
     }

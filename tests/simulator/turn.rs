@@ -113,10 +113,13 @@ impl World {
         let mut moved = false;
         for from in senders {
             while !self.holds() && !self.is_holding_letters {
-                let Some(letter) = self.mailboxes.take(from, shard) else { break };
-                self.digest.add(u64::from(letter.rank()) << 32 | u64::from(from) << 16 | u64::from(shard));
-                self.tell(What::Taken { from, to: shard });
-                self.shards[usize::from(shard)].deliver(self.now, from, letter);
+                let Some(bundle) = self.mailboxes.take(from, shard) else { break };
+                for letter in bundle.letters() {
+                    self.digest
+                        .add(u64::from(letter.rank()) << 32 | u64::from(from) << 16 | u64::from(shard));
+                    self.tell(What::Taken { from, to: shard });
+                }
+                self.shards[usize::from(shard)].deliver(self.now, from, bundle);
                 moved = true;
             }
         }
@@ -241,10 +244,10 @@ impl World {
         let mut moved = false;
         for to in 0..self.setup.shard_count {
             let trays = self.shards[usize::from(from)].trays();
-            while let Some(letter) = trays.take_letter(to) {
+            while let Some(bundle) = trays.take_bundle(to) {
                 assert!(to != from, "a shard writes no letter to itself");
-                if let Err(letter) = self.mailboxes.post(from, to, letter, &mut self.saboteur) {
-                    trays.return_letter(to, letter);
+                if let Err(bundle) = self.mailboxes.post(from, to, bundle, &mut self.saboteur) {
+                    trays.return_bundle(to, bundle);
                     break;
                 }
                 moved = true;
@@ -257,7 +260,7 @@ impl World {
     /// Tells how many letters the shard has ever posted, those that still wait in its trays included.
     fn tell_posted(&mut self, shard: ShardId) {
         let trays = self.shards[usize::from(shard)].trays();
-        let waiting = trays.letters.iter().map(|letters| letters.len() as u64);
+        let waiting = (0..self.setup.shard_count).map(|to| trays.letters_waiting_for(to) as u64);
         let counts =
             self.mailboxes.posted(shard).iter().zip(waiting).map(|(posted, waiting)| posted + waiting);
         let counts = counts.collect();

@@ -12,9 +12,13 @@ use crate::slab::SlotId;
 pub(crate) fn puback(shard: &mut Shard, id: SlotId, ack: &Ack<'_>) -> Result<(), Ending> {
     check_reason(ack, PacketType::Puback)?;
     let Some((session_id, session)) = shard.clients.session_of(id) else { return Ok(()) };
-    if session.outgoing_if_any().and_then(|outgoing| outgoing.inflight.puback(ack.packet_id)).is_some() {
+    let Some(outgoing) = session.outgoing_if_any() else { return Ok(()) };
+    if outgoing.inflight.puback(ack.packet_id).is_some() {
+        let has_waiting = outgoing.has_waiting();
         shard.clients.counters.dropped_by_client += u64::from(is_refusal(ack.reason));
-        refill::refill(shard, session_id);
+        if has_waiting {
+            refill::refill(shard, session_id);
+        }
     }
     Ok(())
 }

@@ -1,17 +1,17 @@
 //! A message to everyone who wants it: the retained store, local subscribers, shared groups, other shards.
 
-use std::sync::Arc;
-
 use smallvec::SmallVec;
 
+use crate::bundle::Bundle;
 use crate::clients::Clients;
 use crate::handlers::deliver::{Receiver, deliver};
 use crate::handlers::{retained, shared};
 use crate::letter::Letter;
-use crate::message::{Content, Retain};
+use crate::message::Retain;
 use crate::policy::Overlapping;
-use crate::publication::{Publication, Publisher};
+use crate::publication::Publication;
 use crate::shard::Shard;
+use crate::time::Time;
 use crate::topics::Subscriber;
 
 /// Whether anybody wanted a message.
@@ -25,7 +25,7 @@ pub(crate) enum Reach {
 
 /// Hands out a message that came in on this shard [MQTT-4.5.0-1].
 pub(crate) fn publish(shard: &mut Shard, publication: &mut Publication<'_>) -> Reach {
-    // Other shards first: one shared copy then also serves the receivers here.
+    // Other shards first: the copy of a large message that they share then also serves the receivers here.
     let elsewhere = publish_elsewhere(shard, publication);
     if publication.parts.retain == Retain::Yes {
         retained::keep(shard, publication);
@@ -48,31 +48,25 @@ fn publish_elsewhere(shard: &mut Shard, publication: &mut Publication<'_>) -> Re
         Some(known) => routes.interested_in_known(known),
         None => routes.interested(publication.parts.topic),
     };
-    for to in interested.iter() {
-        shard.clients.trays.post(to, Letter::Publish(publication.across()));
+    if interested.is_empty() {
+        return Reach::Nobody;
     }
-    if interested.is_empty() { Reach::Nobody } else { Reach::Somebody }
+    let fingerprint = publication.fingerprint(&shard.clients.hasher);
+    for to in interested.iter() {
+        let write = |bundle: &mut Bundle| Letter::Publish(bundle.enclose(publication, fingerprint));
+        shard.clients.trays.post_with(to, write);
+    }
+    Reach::Somebody
 }
 
 /// The local part of a message from another shard. It goes no further.
-pub(crate) fn publish_here(shard: &mut Shard, content: &Arc<Content>) {
-    if has_expired(shard, content) {
-        return;
-    }
-    let serial = shard.clients.next_serial();
-    let publication = Publication::of_content(content, Publisher::default(), serial);
-    let topic = publication.parts.topic;
-    let mut publication = publication.knowing(shard.topics.known.take(topic.as_bytes()));
-    publish_to_subscribers(shard, &mut publication);
-    match publication.known {
-        Some(known) => shard.topics.known.put_back(known),
-        None => shard.topics.known.see(topic),
-    }
+pub(crate) fn publish_here(shard: &mut Shard, publication: &mut Publication<'_>) {
+    publish_to_subscribers(shard, publication);
 }
 
 /// Whether a message's time was over before it got this far [MQTT-3.3.2-5]; counted if so.
-pub(crate) fn has_expired(shard: &mut Shard, content: &Content) -> bool {
-    let has_expired = content.expires().is_some_and(|expires| expires <= shard.clients.now);
+pub(crate) fn has_expired(shard: &mut Shard, expires: Option<Time>) -> bool {
+    let has_expired = expires.is_some_and(|expires| expires <= shard.clients.now);
     shard.clients.counters.dropped_expired += u64::from(has_expired);
     has_expired
 }
@@ -87,9 +81,9 @@ fn publish_to_subscribers(shard: &mut Shard, publication: &mut Publication<'_>) 
     let clients = &mut shard.clients;
     match (&lists[..], shard.setup.broker.overlapping) {
         ([], _) => return Reach::Nobody,
-        ([_], _) | (_, Overlapping::Each) => {
-            for subscriber in lists.into_iter().flatten() {
-                to_subscriber(clients, subscriber, publication);
+        (lists @ [_], _) | (lists, Overlapping::Each) => {
+            for list in lists {
+                list.iter().for_each(|subscriber| to_subscriber(clients, subscriber, publication));
             }
         }
         (lists, Overlapping::Once) => once_each(clients, lists, publication),

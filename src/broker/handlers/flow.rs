@@ -34,6 +34,7 @@ pub(crate) fn drained(shard: &mut Shard, id: SlotId) {
     let Some(connection) = clients.connections.get_mut(id) else { return };
     connection.flow.stalled = false;
     connection.flow.over_since = None;
+    connection.flow.hungry = false;
     if !connection.outbox.is_empty() && !connection.flow.in_tray {
         connection.flow.in_tray = true;
         clients.trays.sends.push(id);

@@ -17,6 +17,7 @@ use crate::policy::ListenerPolicy;
 use crate::publication::{Publication, Publisher};
 use crate::shard::Shard;
 use crate::slab::SlotId;
+use crate::topics::ShareStrategy;
 
 /// Where a PUBLISH comes from.
 #[derive(Clone, Copy)]
@@ -120,8 +121,7 @@ fn to_topic(shard: &mut Shard, from: Origin, packet: &Publish<'_>, topic: &str) 
     if shard.scratch.known.is_none() {
         shard.topics.known.see(topic);
     }
-    let hash = if shard.topics.shared_routes.is_empty() { 0 } else { client_hash(shard, from.session) };
-    let publisher = Publisher { session: Some(from.session.index()), hash };
+    let publisher = Publisher { session: Some(from.session.index()), hash: client_hash(shard, from.session) };
     let serial = shard.clients.next_serial();
     let reach = with_parts(shard, packet, topic, |shard, parts| {
         let known = shard.scratch.known.take();
@@ -145,7 +145,13 @@ fn note_received(shard: &mut Shard, from: Origin, packet: &Publish<'_>) {
     }
 }
 
+/// Hash of the client identifier, if anything asks for it.
 fn client_hash(shard: &Shard, session: SlotId) -> u64 {
+    if shard.setup.broker.share_strategy != ShareStrategy::HashPublisher
+        || shard.topics.shared_routes.is_empty()
+    {
+        return 0;
+    }
     shard.clients.sessions.get(session).map_or(0, |session| shard.setup.seeds.hash_of(&session.client_id))
 }
 

@@ -2,11 +2,11 @@
 //!
 //! Owns the loop over a byte stream. Must never know what a packet means.
 
-use ringmq_protocol::{Header, Packet, PacketType, Publish, Version};
+use ringmq_protocol::{Ack, Header, Packet, PacketType, Publish, Version};
 
 use crate::cause::{Cause, Ending};
 use crate::connection::{Cut, Stage};
-use crate::handlers::{self, connect, end};
+use crate::handlers::{self, acks, connect, end};
 use crate::shard::Shard;
 use crate::slab::SlotId;
 
@@ -69,8 +69,13 @@ fn packet(shard: &mut Shard, id: SlotId, header: &Header, rest: &[u8]) {
     }
     let body = &rest[header.header_len..header.total_len()];
     let version = connection.agreed.version;
+    // What comes most is decoded as what it is, without the detour over a packet of any kind.
     let outcome = match header.kind {
         PacketType::Publish => publish(shard, id, header, body, version),
+        PacketType::Puback => match Ack::decode(header, body, version) {
+            Ok(ack) => acks::puback(shard, id, &ack),
+            Err(error) => Err(error.into()),
+        },
         _ => match Packet::decode(header, body, version) {
             Ok(packet) => handlers::packet(shard, id, &packet),
             Err(error) => Err(error.into()),
@@ -81,7 +86,7 @@ fn packet(shard: &mut Shard, id: SlotId, header: &Header, rest: &[u8]) {
     }
 }
 
-/// Most packets are PUBLISH: decoded as such, without the detour over a packet of any kind.
+/// A PUBLISH, whose topic is often one that is known.
 fn publish(
     shard: &mut Shard,
     id: SlotId,

@@ -26,7 +26,7 @@ pub(crate) fn resume(shard: &mut Shard, session_id: SlotId) {
 pub(crate) fn refill(shard: &mut Shard, session_id: SlotId) {
     let Some(session) = shard.clients.sessions.get_mut(session_id) else { return };
     let Some(connection) = session.connection else { return };
-    if session.outgoing_if_any().is_none() {
+    if !session.outgoing_if_any().is_some_and(|outgoing| outgoing.has_waiting()) {
         return;
     }
     while has_room(&mut shard.clients, connection) {

@@ -190,7 +190,7 @@ fn take_page(shard: &mut Shard, id: ReadId, found: VecDeque<Message>, next: Opti
 
 /// One retained message to its new subscriber, with RETAIN 1 [MQTT-3.3.1-8 of 3.1.1].
 fn send(shard: &mut Shard, session: SlotId, message: &Message, receiver: RetainedFor) {
-    if has_expired(shard, message) {
+    if has_expired(shard, message.expires()) {
         return;
     }
     let identifier = [receiver.identifier];

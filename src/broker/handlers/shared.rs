@@ -5,17 +5,22 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use crate::bundle::Enclosures;
+use crate::clients::Clients;
 use crate::handlers::announce;
 use crate::handlers::deliver::{Receiver, deliver};
 use crate::handlers::fan_out::{Reach, has_expired};
+use crate::handlers::letters;
 use crate::handlers::session_end::{Begun, may_pass_on};
 use crate::letter::{Letter, SharedPublish};
 use crate::message::{Message, Retain};
 use crate::publication::{Publication, Publisher};
-use crate::session::Delivery;
-use crate::shard::Shard;
+use crate::session::{Delivery, Session};
+use crate::shard::{Shard, Topics};
 use crate::slab::SlotId;
-use crate::topics::{GroupId, GroupName, PickInput, Presence, ShardPick};
+use crate::topics::{
+    Fingerprint, GroupId, GroupName, PickInput, Presence, ShardPick, ShareStrategy, SharedGroups,
+};
 
 /// Hands a message to one member of each matching group.
 pub(crate) fn publish(shard: &mut Shard, publication: &mut Publication<'_>) -> Reach {
@@ -23,62 +28,87 @@ pub(crate) fn publish(shard: &mut Shard, publication: &mut Publication<'_>) -> R
         return Reach::Nobody;
     }
     let input = pick_input(shard, publication);
-    let own = shard.setup.shard;
-    let mut picks: SmallVec<[(ShardPick, Option<Arc<GroupName>>); 4]> = SmallVec::new();
-    let choose = |pick: ShardPick, name: &Arc<GroupName>| {
-        picks.push((pick, (pick.shard != own).then(|| name.clone())));
-    };
-    let routes = &mut shard.topics.shared_routes;
-    match &mut publication.known {
-        Some(known) => routes.for_each_pick_of_known(known, &input, choose),
-        None => routes.for_each_pick(publication.parts.topic, &input, choose),
-    }
-    let reach = if picks.is_empty() { Reach::Nobody } else { Reach::Somebody };
-    for (pick, name) in picks {
-        match name {
-            Some(name) => to_shard(shard, pick, name, publication, 0),
-            None => to_member_or_drop(shard, pick.group, publication),
+    let Shard { setup, clients, topics: Topics { shared_routes, groups, .. }, .. } = shard;
+    let fingerprint = publication.fingerprint(&clients.hasher);
+    let topic = publication.parts.topic;
+    let mut known = publication.known.take();
+    let mut reach = Reach::Nobody;
+    let hand_over = |pick: ShardPick, name: &Arc<GroupName>| {
+        reach = Reach::Somebody;
+        if pick.shard == setup.shard {
+            to_member_or_drop(groups, clients, pick.group, &input, publication);
+        } else {
+            to_shard(clients, pick, name, Travel { fingerprint, hops: 0 }, publication);
         }
+    };
+    match &mut known {
+        Some(known) => shared_routes.for_each_pick_of_known(known, &input, hand_over),
+        None => shared_routes.for_each_pick(topic, &input, hand_over),
     }
+    publication.known = known;
     reach
 }
 
+/// What the strategy asks for; the rest is 0.
 fn pick_input(shard: &Shard, publication: &Publication<'_>) -> PickInput {
-    let topic_hash = shard.setup.seeds.hash_of(publication.parts.topic);
+    let topic_hash = match shard.setup.broker.share_strategy {
+        ShareStrategy::HashTopic => shard.setup.seeds.hash_of(publication.parts.topic),
+        _ => 0,
+    };
     PickInput { publisher_hash: publication.publisher.hash, topic_hash }
+}
+
+/// What a letter to a shard says beside the message.
+#[derive(Clone, Copy)]
+struct Travel {
+    /// Of the topic.
+    fingerprint: Fingerprint,
+    /// How many shards had no member left already.
+    hops: u16,
 }
 
 /// A letter to the shard that was picked.
 fn to_shard(
-    shard: &mut Shard,
+    clients: &mut Clients,
     pick: ShardPick,
-    name: Arc<GroupName>,
+    name: &Arc<GroupName>,
+    travel: Travel,
     publication: &mut Publication<'_>,
-    hops: u16,
 ) {
-    let letter = SharedPublish {
-        content: publication.across(),
-        group: pick.group,
-        name,
-        publisher_hash: publication.publisher.hash,
-        hops,
-    };
-    shard.clients.trays.post(pick.shard, Letter::SharedPublish(Box::new(letter)));
+    clients.trays.post_with(pick.shard, |bundle| {
+        Letter::SharedPublish(SharedPublish {
+            message: bundle.enclose(publication, travel.fingerprint),
+            group: pick.group,
+            name: bundle.enclose_name(name),
+            publisher_hash: publication.publisher.hash,
+            hops: travel.hops,
+        })
+    });
 }
 
-fn to_member_or_drop(shard: &mut Shard, group: GroupId, publication: &mut Publication<'_>) {
-    if to_member(shard, group, publication) == Reach::Nobody {
-        shard.clients.counters.dropped_no_member += 1;
+fn to_member_or_drop(
+    groups: &mut SharedGroups,
+    clients: &mut Clients,
+    group: GroupId,
+    input: &PickInput,
+    publication: &mut Publication<'_>,
+) {
+    if to_member(groups, clients, group, input, publication) == Reach::Nobody {
+        clients.counters.dropped_no_member += 1;
     }
 }
 
 /// Picks a member on this shard.
-fn to_member(shard: &mut Shard, group: GroupId, publication: &mut Publication<'_>) -> Reach {
-    let input = pick_input(shard, publication);
-    let sessions = &shard.clients.sessions;
-    let backlog =
-        |session: u32| sessions.peek(session).map_or(0, super::super::session::Session::backlog_count);
-    let Some(member) = shard.topics.groups.pick_member(group, &input, backlog) else { return Reach::Nobody };
+fn to_member(
+    groups: &mut SharedGroups,
+    clients: &mut Clients,
+    group: GroupId,
+    input: &PickInput,
+    publication: &mut Publication<'_>,
+) -> Reach {
+    let sessions = &clients.sessions;
+    let backlog = |session: u32| sessions.peek(session).map_or(0, Session::backlog_count);
+    let Some(member) = groups.pick_member(group, input, backlog) else { return Reach::Nobody };
     let identifier = [member.subscriber.identifier];
     let options = member.subscriber.options;
     let receiver = Receiver {
@@ -88,36 +118,40 @@ fn to_member(shard: &mut Shard, group: GroupId, publication: &mut Publication<'_
         identifiers: if identifier[0] == 0 { &[] } else { &identifier },
         group: Some(group),
     };
-    deliver(&mut shard.clients, &receiver, publication);
+    deliver(clients, &receiver, publication);
     Reach::Somebody
 }
 
 /// Another shard picked this one. If the group's last member has left meanwhile, the message goes to the shard that
 /// has members now, as far as that is known here; a letter passes each shard once at most.
-pub(crate) fn arrived(shard: &mut Shard, letter: &SharedPublish) {
-    if has_expired(shard, &letter.content) {
-        return;
-    }
-    let serial = shard.clients.next_serial();
+pub(crate) fn arrived(shard: &mut Shard, letter: &SharedPublish, enclosures: &mut Enclosures<'_>) {
     let publisher = Publisher { session: None, hash: letter.publisher_hash };
-    let mut publication = Publication::of_content(&letter.content, publisher, serial);
-    if to_member(shard, letter.group, &mut publication) == Reach::Somebody {
-        return;
-    }
-    let hops = letter.hops + 1;
-    if hops > shard.setup.shard_count {
-        shard.clients.counters.dropped_no_member += 1;
-        return;
-    }
-    to_group(shard, letter.name.clone(), &mut publication, hops);
+    let name = enclosures.name(letter.name);
+    letters::with_message(shard, &letter.message, enclosures, publisher, |shard, publication| {
+        let input = pick_input(shard, publication);
+        let groups = &mut shard.topics.groups;
+        if to_member(groups, &mut shard.clients, letter.group, &input, publication) == Reach::Somebody {
+            return;
+        }
+        let hops = letter.hops + 1;
+        if hops > shard.setup.shard_count {
+            shard.clients.counters.dropped_no_member += 1;
+            return;
+        }
+        to_group(shard, name, publication, hops);
+    });
 }
 
-fn to_group(shard: &mut Shard, name: Arc<GroupName>, publication: &mut Publication<'_>, hops: u16) {
+fn to_group(shard: &mut Shard, name: &Arc<GroupName>, publication: &mut Publication<'_>, hops: u16) {
     let input = pick_input(shard, publication);
-    match shard.topics.shared_routes.pick(&name, &input) {
-        Some(pick) if pick.shard != shard.setup.shard => to_shard(shard, pick, name, publication, hops),
-        Some(pick) => to_member_or_drop(shard, pick.group, publication),
-        None => shard.clients.counters.dropped_no_member += 1,
+    let Shard { setup, clients, topics, .. } = shard;
+    match topics.shared_routes.pick(name, &input) {
+        Some(pick) if pick.shard != setup.shard => {
+            let travel = Travel { fingerprint: publication.fingerprint(&clients.hasher), hops };
+            to_shard(clients, pick, name, travel, publication);
+        }
+        Some(pick) => to_member_or_drop(&mut topics.groups, clients, pick.group, &input, publication),
+        None => clients.counters.dropped_no_member += 1,
     }
 }
 
@@ -155,11 +189,11 @@ pub(crate) fn orphans(shard: &mut Shard, id: SlotId) -> Vec<Orphan> {
 /// Gives orphans to the members that are left.
 pub(crate) fn pass_on(shard: &mut Shard, orphans: Vec<Orphan>) {
     for orphan in orphans {
-        if has_expired(shard, &orphan.message) {
+        if has_expired(shard, orphan.message.expires()) {
             continue;
         }
         let serial = shard.clients.next_serial();
         let mut publication = Publication::of_message(&orphan.message, Publisher::default(), serial);
-        to_group(shard, orphan.name, &mut publication, 0);
+        to_group(shard, &orphan.name, &mut publication, 0);
     }
 }

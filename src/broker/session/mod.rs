@@ -138,6 +138,11 @@ impl Outgoing {
         self.inflight.len() == 0 && self.backlog.is_empty() && self.reads.is_empty()
     }
 
+    /// Whether there is anything to be sent as soon as window and send queue allow it.
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.backlog.is_empty() || self.inflight.has_resend() || !self.reads.is_empty()
+    }
+
     /// Whether a new QoS 1 or 2 message may be sent at once: nothing older waits, and the quota is not used up
     /// [MQTT-4.9.0-2].
     pub(crate) fn may_send_at_once(&self, window: NonZeroU16) -> bool {

@@ -164,6 +164,7 @@ impl<V> FilterIndex<V> {
     }
 
     fn find_exact(&self, filter: &str) -> Option<FilterId> {
+        // Spares the hashing.
         if self.exact.is_empty() {
             return None;
         }
@@ -171,6 +172,9 @@ impl<V> FilterIndex<V> {
     }
 
     fn find_exact_by(&self, fingerprint: Fingerprint, filter: &str) -> Option<FilterId> {
+        if self.exact.is_empty() {
+            return None;
+        }
         let is_it = |exact: &Exact| exact.fingerprint == fingerprint && self.name(exact.id) == filter;
         self.exact.find(fingerprint.spread(), is_it).map(|exact| exact.id)
     }

@@ -78,7 +78,8 @@ impl KnownTopic {
         self.text.clone()
     }
 
-    pub(super) fn fingerprint(&self) -> Fingerprint {
+    /// The fingerprint of its name.
+    pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }
 
@@ -129,7 +130,11 @@ impl KnownTopics {
 
     /// Takes out the topic of exactly this text, if it is known. To be given back by [`KnownTopics::put_back`].
     pub fn take(&mut self, text: &[u8]) -> Option<Box<KnownTopic>> {
-        let fingerprint = Fingerprint::of_bytes(text, &self.hasher);
+        self.take_by(Fingerprint::of_bytes(text, &self.hasher), text)
+    }
+
+    /// As [`KnownTopics::take`], for a text of which the fingerprint is known.
+    pub fn take_by(&mut self, fingerprint: Fingerprint, text: &[u8]) -> Option<Box<KnownTopic>> {
         let place = self.places.get_mut(index(fingerprint))?;
         let topic = place.topic.as_ref()?;
         if topic.fingerprint == fingerprint && topic.text.as_bytes() == text {
@@ -149,13 +154,17 @@ impl KnownTopics {
     /// Notes a valid topic that is not known. One that comes for the second time is known from now on, so that topics
     /// that are used once displace nothing.
     pub fn see(&mut self, text: &str) {
+        self.see_by(Fingerprint::of(text, &self.hasher), text);
+    }
+
+    /// As [`KnownTopics::see`], for a text of which the fingerprint is known.
+    pub fn see_by(&mut self, fingerprint: Fingerprint, text: &str) {
         if text.len() > TEXT_BYTES_MAX {
             return;
         }
         if self.places.is_empty() {
             self.places.resize_with(PLACES, Place::default);
         }
-        let fingerprint = Fingerprint::of(text, &self.hasher);
         let place = &mut self.places[index(fingerprint)];
         if place.seen.replace(fingerprint) == Some(fingerprint) {
             place.topic = Some(Box::new(KnownTopic::new(text, fingerprint)));

@@ -11,7 +11,8 @@
 //! | `alias` | which topic an alias stands for, in either direction |
 //!
 //! Below them: `index` (a table keyed by filter: exact ones hashed, the others in a `trie` of `level`s),
-//! `roster` (a list with at most one entry per session), `shard_set`, `fingerprint`.
+//! `roster` (a list with at most one entry per session), `turns` (shards in turn, by weight), `shard_set`,
+//! `fingerprint`.
 //!
 //! Everything here is a value. Sessions and shards are small numbers, messages a type parameter: nothing here may
 //! know a session, a connection or the content of a message. Filters and topics come in checked for syntax and
@@ -30,6 +31,7 @@ mod shared;
 mod shared_routes;
 mod subscriptions;
 mod trie;
+mod turns;
 
 pub use alias::{AliasOutOfRange, AliasUse, InboundAliases, OutboundAliases};
 pub use fingerprint::{Fingerprint, is_wildcard};

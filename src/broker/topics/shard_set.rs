@@ -57,9 +57,13 @@ impl ShardSet {
 
     /// The shards, ascending.
     pub fn iter(self) -> impl Iterator<Item = u16> {
-        [(self.0[0], 0), (self.0[1], 64)].into_iter().flat_map(|(bits, base)| {
-            let rests = std::iter::successors(Some(bits), |rest| Some(rest & rest.wrapping_sub(1)));
-            rests.take_while(|rest| *rest != 0).map(move |rest| base + rest.trailing_zeros() as u16)
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let (half, base) = if rest[0] != 0 { (&mut rest[0], 0) } else { (&mut rest[1], 64) };
+            let shard = half.trailing_zeros() as u16;
+            // Takes the lowest bit out.
+            *half &= half.checked_sub(1)?;
+            Some(base + shard)
         })
     }
 }

@@ -322,7 +322,7 @@ impl Group {
     }
 
     fn in_turn(&mut self) -> usize {
-        let position = self.cursor % self.candidates().len();
+        let position = if self.cursor < self.candidates().len() { self.cursor } else { 0 };
         self.cursor = position + 1;
         position
     }

@@ -13,6 +13,7 @@ use super::known::KnownTopic;
 use super::shared::{
     GroupId, GroupName, GroupUpdate, MemberCounts, PickInput, Presence, ShareStrategy, bucket, mixed,
 };
+use super::turns::Turns;
 
 /// The shard that gets a message for one group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,8 +30,8 @@ struct Part {
     shard: u16,
     group: GroupId,
     counts: MemberCounts,
-    /// How far the shard is behind its share of the turns.
-    credit: i64,
+    /// Members that count, here and on all shards before this one.
+    end: usize,
 }
 
 /// One group with at least one member somewhere.
@@ -40,6 +41,11 @@ struct GroupRoute {
     hash: u64,
     /// By ascending shard.
     parts: Vec<Part>,
+    /// Which members count now: the connected ones if there are any.
+    eligible: Presence,
+    turns: Turns,
+    /// The part that `Sticky` chooses.
+    favourite: usize,
 }
 
 /// All groups of the server.
@@ -129,7 +135,7 @@ impl SharedRoutes {
         let groups = self.filters.get_mut(id);
         let index = groups.iter().position(|group| group.name.share == name.share).unwrap_or_else(|| {
             self.group_count += 1;
-            groups.push(GroupRoute { name: name.clone(), hash: name.hash(&self.hasher), parts: Vec::new() });
+            groups.push(GroupRoute::new(name.clone(), name.hash(&self.hasher)));
             groups.len() - 1
         });
         &mut groups[index]
@@ -152,6 +158,11 @@ impl SharedRoutes {
 }
 
 impl GroupRoute {
+    fn new(name: Arc<GroupName>, hash: u64) -> GroupRoute {
+        let (parts, turns) = (Vec::new(), Turns::default());
+        GroupRoute { name, hash, parts, eligible: Presence::Offline, turns, favourite: 0 }
+    }
+
     fn set(&mut self, update: &GroupUpdate, shard: u16) {
         let GroupUpdate { group, counts, .. } = *update;
         match self.parts.binary_search_by_key(&shard, |part| part.shard) {
@@ -159,29 +170,33 @@ impl GroupRoute {
                 self.parts[index].group = group;
                 self.parts[index].counts = counts;
             }
-            Err(index) => self.parts.insert(index, Part { shard, group, counts, credit: 0 }),
+            Err(index) => self.parts.insert(index, Part { shard, group, counts, end: 0 }),
         }
-        self.bound_credits();
+        self.prepare();
     }
 
     fn remove(&mut self, shard: u16) {
         self.parts.retain(|part| part.shard != shard);
-        self.bound_credits();
+        self.prepare();
     }
 
-    /// Keeps an imbalance that stems from an older membership from lasting longer than one round of this one.
-    fn bound_credits(&mut self) {
-        let members = self.parts.iter().map(|part| part.counts);
-        let all: i64 = members.map(|counts| i64::from(counts.connected) + i64::from(counts.offline)).sum();
+    /// Finds out beforehand what every choice needs, since members come and go more seldom than messages.
+    fn prepare(&mut self) {
+        let is_any_connected = self.parts.iter().any(|part| part.counts.connected > 0);
+        self.eligible = if is_any_connected { Presence::Connected } else { Presence::Offline };
+        let mut end = 0;
         for part in &mut self.parts {
-            part.credit = part.credit.clamp(-all, all);
+            end += part.weight(self.eligible) as usize;
+            part.end = end;
         }
+        self.turns.set(self.parts.iter().map(|part| (part.shard, part.weight(self.eligible))));
+        self.favourite = self.highest_score().unwrap_or(0);
     }
 
     fn pick(&mut self, strategy: ShareStrategy, input: &PickInput, own_shard: u16) -> ShardPick {
         let index = match strategy {
             ShareStrategy::RoundRobin | ShareStrategy::LeastBacklog => self.in_turn(),
-            ShareStrategy::Sticky => self.highest_score(),
+            ShareStrategy::Sticky => self.favourite,
             ShareStrategy::HashPublisher => self.by_hash(input.publisher_hash),
             ShareStrategy::HashTopic => self.by_hash(input.topic_hash),
             ShareStrategy::LocalFirst => self.own(own_shard).unwrap_or_else(|| self.in_turn()),
@@ -190,60 +205,28 @@ impl GroupRoute {
         ShardPick { shard: part.shard, group: part.group }
     }
 
-    /// Which members count now: the connected ones if there are any.
-    fn eligible(&self) -> Presence {
-        let is_any_connected = self.parts.iter().any(|part| part.counts.connected > 0);
-        if is_any_connected { Presence::Connected } else { Presence::Offline }
-    }
-
-    /// Smooth weighted round robin: in as many turns as there are members each shard gets as many as it has,
-    /// spread evenly. Each turn pays every shard its weight, and the richest pays all of it to be chosen.
+    /// In as many turns as there are members each shard gets as many as it has, spread evenly.
     fn in_turn(&mut self) -> usize {
-        let eligible = self.eligible();
-        let mut total = 0;
-        let mut richest: Option<usize> = None;
-        for index in 0..self.parts.len() {
-            let weight = i64::from(self.parts[index].weight(eligible));
-            if weight == 0 {
-                continue;
-            }
-            total += weight;
-            self.parts[index].credit += weight;
-            if richest.is_none_or(|richest| self.parts[richest].credit < self.parts[index].credit) {
-                richest = Some(index);
-            }
-        }
-        let chosen = richest.expect("a group has a member");
-        self.parts[chosen].credit -= total;
-        chosen
+        self.turns.next().expect("a group has a member")
     }
 
     /// Rendezvous hashing: every shard computes the same scores, so all publishers agree without talking.
-    fn highest_score(&self) -> usize {
-        let eligible = self.eligible();
+    fn highest_score(&self) -> Option<usize> {
         let score = |index: &usize| mixed(self.hash ^ mixed(u64::from(self.parts[*index].shard) + 1));
-        let shards = (0..self.parts.len()).filter(|index| self.parts[*index].weight(eligible) > 0);
-        shards.max_by_key(score).expect("a group has a member")
+        let shards = (0..self.parts.len()).filter(|index| self.parts[*index].weight(self.eligible) > 0);
+        shards.max_by_key(score)
     }
 
     /// Lays all members end to end and takes the one that the hash falls on.
     fn by_hash(&self, hash: u64) -> usize {
-        let eligible = self.eligible();
-        let total: usize = self.parts.iter().map(|part| part.weight(eligible) as usize).sum();
-        let mut position = bucket(hash, total);
-        for (index, part) in self.parts.iter().enumerate() {
-            let weight = part.weight(eligible) as usize;
-            if position < weight {
-                return index;
-            }
-            position -= weight;
-        }
-        unreachable!("a bucket is below the number of members")
+        let total = self.parts.last().map_or(0, |part| part.end);
+        let position = bucket(hash, total);
+        self.parts.partition_point(|part| part.end <= position)
     }
 
     fn own(&self, own_shard: u16) -> Option<usize> {
-        let eligible = self.eligible();
-        self.parts.iter().position(|part| part.shard == own_shard && part.weight(eligible) > 0)
+        let index = self.parts.binary_search_by_key(&own_shard, |part| part.shard).ok()?;
+        (self.parts[index].weight(self.eligible) > 0).then_some(index)
     }
 }
 

@@ -210,11 +210,9 @@ impl Pump {
         for _ in 0..BATCHES_PER_TURN_MAX {
             let Some(posted) = self.mailbox.take() else { return Next::Wait };
             match posted.batch {
-                Batch::Letters(letters) => {
+                Batch::Letters(bundle) => {
                     let now = self.now();
-                    for letter in letters {
-                        self.shard.deliver(now, posted.from, letter);
-                    }
+                    self.shard.deliver(now, posted.from, bundle);
                 }
                 Batch::Handoff(handoff) => self.arrived.push(*handoff),
             }

@@ -6,14 +6,13 @@ use ringmq_broker::WantsDrained;
 use ringmq_broker::cause::Cause;
 use ringmq_broker::message::Message;
 use ringmq_broker::outbox::{Chunk, Outbox};
-use ringmq_broker::seed::ShardId;
 use ringmq_broker::trays::{ConnectionId, HandOff, Order};
 use ringmq_ring::{Close, Network, Next, Segment, SendQueue, SocketId};
 
 use super::pump::Pump;
 use super::tls::TlsFailure;
 use super::wire::{Layer, Leaving};
-use crate::runtime::mailbox::{BATCH_LETTERS_MAX, Batch};
+use crate::runtime::mailbox::Batch;
 
 /// Empties all trays.
 pub(crate) fn empty(pump: &mut Pump, net: &mut Network) {
@@ -49,20 +48,16 @@ fn recycle_list(pump: &mut Pump, mut sends: Vec<ConnectionId>) {
     }
 }
 
-/// Posts letters in batches. What does not fit goes back to the front of its tray.
+/// Posts letters in bundles. What does not fit goes back to the front of its tray.
 fn post_letters(pump: &mut Pump) {
-    if pump.shard.trays().letters_waiting() == 0 {
+    let trays = pump.shard.trays();
+    if trays.letters_waiting() == 0 {
         return;
     }
-    for to in 0..pump.shard.trays().letters.len() as ShardId {
-        while !pump.shard.trays().letters[usize::from(to)].is_empty() {
-            let trays = pump.shard.trays();
-            let letters: Vec<_> =
-                std::iter::from_fn(|| trays.take_letter(to)).take(BATCH_LETTERS_MAX).collect();
-            if let Err(Batch::Letters(letters)) = pump.mailbox.post(to, Batch::Letters(letters)) {
-                for letter in letters.into_iter().rev() {
-                    pump.shard.trays().return_letter(to, letter);
-                }
+    for to in 0..pump.mailbox.shard_count() {
+        while let Some(bundle) = trays.take_bundle(to) {
+            if let Err(Batch::Letters(bundle)) = pump.mailbox.post(to, Batch::Letters(bundle)) {
+                trays.return_bundle(to, bundle);
                 break;
             }
         }

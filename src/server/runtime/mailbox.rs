@@ -1,11 +1,11 @@
-//! From shard to shard: batches of letters and connections on their way home, through one bounded queue for each
+//! From shard to shard: bundles of letters and connections on their way home, through one bounded queue for each
 //! receiver.
 //!
 //! Owns the queues. What does not fit stays with the sender, in order; nothing is dropped. Must never know what a
 //! letter says.
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use ringmq_broker::letter::Letter;
+use ringmq_broker::bundle::Bundle;
 use ringmq_broker::seed::ShardId;
 use ringmq_ring::Remote;
 
@@ -13,13 +13,11 @@ use crate::net::handoff::Handoff;
 
 /// Batches that may wait in one mailbox.
 const BATCHES_MAX: usize = 1024;
-/// Letters in one batch.
-pub(crate) const BATCH_LETTERS_MAX: usize = 1024;
 
 /// What one shard posts to another at a time.
 pub(crate) enum Batch {
-    /// Letters, in the order in which they were written.
-    Letters(Vec<Letter>),
+    /// Letters.
+    Letters(Bundle),
     /// A connection whose home is the receiver.
     Handoff(Box<Handoff>),
 }
@@ -65,6 +63,11 @@ impl Mailboxes {
 }
 
 impl Mailbox {
+    /// Number of shards.
+    pub(crate) fn shard_count(&self) -> ShardId {
+        self.outboxes.len() as ShardId
+    }
+
     /// The next batch that came in.
     pub(crate) fn take(&self) -> Option<Posted> {
         self.inbox.try_recv().ok()

@@ -43,6 +43,18 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         to: "match self.wildcard.get_mut(filter) {",
     },
     Mutant {
+        name: "every letter of a bundle has the first message",
+        file: "bundle.rs",
+        from: "self.rest = rest;",
+        to: "let _ = rest;",
+    },
+    Mutant {
+        name: "what waits stays when a place in the window is free",
+        file: "handlers/acks.rs",
+        from: "if has_waiting {",
+        to: "if has_waiting && false {",
+    },
+    Mutant {
         name: "the send quota leaks",
         file: "session/inflight.rs",
         from: "self.sent -= u16::from(slot.sent);",

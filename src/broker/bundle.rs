@@ -1,0 +1,237 @@
+//! Letters from one shard to another that travel together, with the bytes of the small messages among them.
+//!
+//! Owns the letters, their order and these bytes. Must never know how a bundle travels. A message is written into the
+//! bundle instead of being allocated for itself: the receiver reads a bundle front to back, copies what it must keep
+//! and fills the same memory with letters of its own. So nothing is allocated on one core and freed on another, and
+//! what changes cores lies in one piece.
+
+use std::sync::Arc;
+
+use crate::letter::{Enclosed, Letter, Written};
+use crate::message::Parts;
+use crate::publication::Publication;
+use crate::topics::{Fingerprint, GroupName};
+
+/// Messages above this size travel as one shared copy. Below, a copy costs less than sharing between cores.
+pub(crate) const WRITTEN_BYTES_MAX: usize = 2 << 10;
+
+/// A bundle of this size takes no more letters, so that it stays in a core's cache until it is read.
+const BUNDLE_BYTES_MAX: usize = 64 << 10;
+
+/// Letters in the order in which they were posted.
+#[derive(Clone, Debug, Default)]
+pub struct Bundle {
+    letters: Vec<Letter>,
+    /// Topics, properties and payloads of written messages, back to back, in the order of the letters.
+    bytes: Vec<u8>,
+    /// Names of shared groups, each once for letters in a row.
+    names: Vec<Arc<GroupName>>,
+}
+
+/// How much is in a bundle.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct BundleSize {
+    letters: usize,
+    bytes: usize,
+}
+
+/// What is enclosed in the letters of a bundle, to be taken in their order.
+#[derive(Debug)]
+pub(crate) struct Enclosures<'a> {
+    rest: &'a [u8],
+    names: &'a [Arc<GroupName>],
+}
+
+/// A written message that is being read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading<'a> {
+    /// The topic name, not yet looked at as text: most are known.
+    pub(crate) topic: &'a [u8],
+    passed_on: &'a [u8],
+    payload: &'a [u8],
+    written: Written,
+}
+
+impl Bundle {
+    /// An empty one that can take so much without growing.
+    pub(crate) fn with_room(size: BundleSize) -> Bundle {
+        let (letters, bytes) = (Vec::with_capacity(size.letters), Vec::with_capacity(size.bytes));
+        Bundle { letters, bytes, names: Vec::new() }
+    }
+
+    /// How much is in it.
+    pub(crate) fn size(&self) -> BundleSize {
+        BundleSize { letters: self.letters.len(), bytes: self.bytes.len() }
+    }
+
+    /// Number of letters.
+    pub fn len(&self) -> usize {
+        self.letters.len()
+    }
+
+    /// Whether there is no letter in it.
+    pub fn is_empty(&self) -> bool {
+        self.letters.is_empty()
+    }
+
+    /// The letters, in order.
+    pub fn letters(&self) -> &[Letter] {
+        &self.letters
+    }
+
+    pub(crate) fn is_full(&self, letters_max: usize) -> bool {
+        self.letters.len() >= letters_max || self.bytes.len() >= BUNDLE_BYTES_MAX
+    }
+
+    /// Adds a letter, behind what was enclosed for it.
+    pub(crate) fn push(&mut self, letter: Letter) {
+        self.letters.push(letter);
+    }
+
+    /// Encloses a message for the next letter: written if it is small.
+    pub(crate) fn enclose(
+        &mut self,
+        publication: &mut Publication<'_>,
+        fingerprint: Fingerprint,
+    ) -> Enclosed {
+        let Parts { topic, passed_on, payload, .. } = publication.parts;
+        if topic.len() + passed_on.len() + payload.len() > WRITTEN_BYTES_MAX {
+            return Enclosed::Shared(publication.across());
+        }
+        self.bytes.reserve(topic.len() + passed_on.len() + payload.len());
+        self.bytes.extend_from_slice(topic.as_bytes());
+        self.bytes.extend_from_slice(passed_on);
+        self.bytes.extend_from_slice(payload);
+        Enclosed::Written(Written {
+            topic_bytes: topic.len() as u16,
+            passed_on_bytes: passed_on.len() as u16,
+            payload_bytes: payload.len() as u16,
+            fingerprint,
+            qos: publication.parts.qos,
+            retain: publication.parts.retain,
+            expires: publication.parts.expires,
+        })
+    }
+
+    /// Encloses the name of a shared group for the next letter; gives its place.
+    pub(crate) fn enclose_name(&mut self, name: &Arc<GroupName>) -> u32 {
+        if self.names.last().is_none_or(|last| !Arc::ptr_eq(last, name)) {
+            self.names.push(name.clone());
+        }
+        self.names.len() as u32 - 1
+    }
+
+    /// The letters to be taken out, beside what is enclosed in them.
+    pub(crate) fn open(&mut self) -> (impl Iterator<Item = Letter>, Enclosures<'_>) {
+        (self.letters.drain(..), Enclosures { rest: &self.bytes, names: &self.names })
+    }
+
+    /// Forgets everything but its memory. None: it has grown too large to be kept.
+    pub(crate) fn emptied(mut self) -> Option<Bundle> {
+        if self.bytes.capacity() > 2 * BUNDLE_BYTES_MAX {
+            return None;
+        }
+        self.letters.clear();
+        self.bytes.clear();
+        self.names.clear();
+        Some(self)
+    }
+}
+
+impl<'a> Enclosures<'a> {
+    /// The message of the next letter that has a written one.
+    pub(crate) fn take(&mut self, written: Written) -> Reading<'a> {
+        let (topic, rest) = self.rest.split_at(usize::from(written.topic_bytes));
+        let (passed_on, rest) = rest.split_at(usize::from(written.passed_on_bytes));
+        let (payload, rest) = rest.split_at(usize::from(written.payload_bytes));
+        self.rest = rest;
+        Reading { topic, passed_on, payload, written }
+    }
+
+    /// The name of a shared group, by its place.
+    pub(crate) fn name(&self, place: u32) -> &'a Arc<GroupName> {
+        &self.names[place as usize]
+    }
+}
+
+impl<'a> Reading<'a> {
+    /// The topic name as text.
+    pub(crate) fn topic(&self) -> &'a str {
+        std::str::from_utf8(self.topic).expect("a topic was valid UTF-8 when it was written")
+    }
+
+    /// All parts, with `topic` as the text of the topic.
+    pub(crate) fn parts(&self, topic: &'a str) -> Parts<'a> {
+        let Written { qos, retain, expires, .. } = self.written;
+        Parts { topic, passed_on: self.passed_on, payload: self.payload, qos, retain, expires }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ringmq_protocol::Qos;
+
+    use super::*;
+    use crate::message::Retain;
+    use crate::publication::Publisher;
+    use crate::time::Time;
+
+    fn parts<'a>(topic: &'a str, payload: &'a [u8]) -> Parts<'a> {
+        let expires = Some(Time::from_ms(9));
+        Parts { topic, passed_on: &[1, 1], payload, qos: Qos::ExactlyOnce, retain: Retain::Yes, expires }
+    }
+
+    fn enclose(bundle: &mut Bundle, parts: Parts<'_>) {
+        let mut publication = Publication::new(parts, Publisher::default(), 1);
+        let enclosed = bundle.enclose(&mut publication, Fingerprint::from_u32(7));
+        bundle.push(Letter::Publish(enclosed));
+    }
+
+    #[test]
+    fn written_messages_come_out_as_they_went_in() {
+        let mut bundle = Bundle::default();
+        let payloads = [&b"one"[..], b"", &[5; WRITTEN_BYTES_MAX - 5]];
+        payloads.iter().for_each(|payload| enclose(&mut bundle, parts("a/b", payload)));
+        let (letters, mut enclosures) = bundle.open();
+        let mut read = Vec::new();
+        for letter in letters {
+            let Letter::Publish(Enclosed::Written(written)) = letter else { panic!("{letter:?}") };
+            let reading = enclosures.take(written);
+            assert_eq!((reading.topic(), written.fingerprint), ("a/b", Fingerprint::from_u32(7)));
+            let back = reading.parts(reading.topic());
+            assert_eq!((back.passed_on, back.qos, back.retain), (&[1, 1][..], Qos::ExactlyOnce, Retain::Yes));
+            assert_eq!(back.expires, Some(Time::from_ms(9)));
+            read.push(back.payload);
+        }
+        assert_eq!(read, payloads);
+    }
+
+    #[test]
+    fn a_large_message_is_shared() {
+        let mut bundle = Bundle::default();
+        enclose(&mut bundle, parts("a/b", &[5; WRITTEN_BYTES_MAX]));
+        assert!(matches!(bundle.letters(), [Letter::Publish(Enclosed::Shared(_))]));
+    }
+
+    #[test]
+    fn a_name_is_enclosed_once_for_letters_in_a_row() {
+        let name = |share: &str| Arc::new(GroupName { share: share.into(), filter: "a".into() });
+        let (g, h) = (name("g"), name("h"));
+        let mut bundle = Bundle::default();
+        let places = [&g, &g, &h, &g].map(|name| bundle.enclose_name(name));
+        assert_eq!(places, [0, 0, 1, 2]);
+        assert_eq!(bundle.open().1.name(1).share, h.share);
+    }
+
+    #[test]
+    fn a_bundle_is_full_by_letters_or_by_bytes() {
+        let mut bundle = Bundle::default();
+        bundle.push(Letter::RoutesKnown(1));
+        assert!(bundle.is_full(1) && !bundle.is_full(2));
+        while !bundle.is_full(usize::MAX) {
+            enclose(&mut bundle, parts("a/b", &[5; 1000]));
+        }
+        assert!(bundle.bytes.len() < BUNDLE_BYTES_MAX + WRITTEN_BYTES_MAX);
+        assert!(bundle.emptied().is_some_and(|bundle| bundle.is_empty() && bundle.bytes.is_empty()));
+    }
+}
