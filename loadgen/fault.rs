@@ -5,7 +5,7 @@
 use std::fmt;
 use std::io;
 
-use ringmq_protocol::{DecodeError, PacketType, Reason};
+use ringmq_protocol::{DecodeError, PacketType, Reason, Version};
 use ringmq_ring::Closed;
 
 /// What went wrong with one connection.
@@ -19,6 +19,10 @@ pub(crate) enum Fault {
     Closed(Closed),
     /// The TLS handshake or a record failed.
     Tls(rustls::Error),
+    /// The stream ended before CONNACK.
+    Unanswered(Version),
+    /// CONNACK as 3.1.1 has it, which says that it does not know 5.0.
+    OldBroker,
     /// CONNACK with an error.
     Refused(Reason),
     /// SUBACK with an error.
@@ -45,6 +49,12 @@ impl fmt::Display for Fault {
             Fault::Closed(Closed::Error(errno)) => write!(out, "{}", io::Error::from_raw_os_error(*errno)),
             Fault::Closed(Closed::ByUs) => write!(out, "closed by ourselves"),
             Fault::Tls(error) => write!(out, "TLS: {error}"),
+            Fault::Unanswered(Version::V5) => write!(
+                out,
+                "the broker closed the connection before CONNACK; if it does not speak MQTT 5.0, use --mqtt 3.1.1"
+            ),
+            Fault::Unanswered(_) => write!(out, "the broker closed the connection before CONNACK"),
+            Fault::OldBroker => write!(out, "the broker does not speak MQTT 5.0: use --mqtt 3.1.1"),
             Fault::Refused(reason) => write!(out, "CONNACK: {} ({:#04x})", reason.name(), reason.as_byte()),
             Fault::SubscriptionRefused(code) => match Reason::from_byte(*code) {
                 Some(reason) => write!(out, "SUBACK: {} ({code:#04x})", reason.name()),

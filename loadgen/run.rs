@@ -43,6 +43,9 @@ pub(crate) fn run_scenario(args: &RunArgs) -> Result<u8, String> {
         })?,
     };
     let mut scenario = scenario::with_changes(&text, &args.set).map_err(|why| format!("{name}: {why}"))?;
+    if let Some(version) = args.version {
+        scenario = scenario.with_version(version.into())?;
+    }
     if let Some(scale) = args.scale {
         scenario = scenario.scaled(scale)?;
     }

@@ -23,6 +23,7 @@ struct LanePart {
     acknowledged: u64,
     rejected: u64,
     abandoned: u64,
+    abandoned_arrived: u64,
     resent: u64,
 }
 
@@ -72,6 +73,7 @@ impl Part {
             acknowledged: lane.acknowledged,
             rejected: lane.rejected,
             abandoned: lane.abandoned,
+            abandoned_arrived: outcome.abandoned_arrived[at],
             resent: lane.resent,
         };
         let (totals, recovery) = (&recording.totals, &tally.recovery);
@@ -118,13 +120,14 @@ pub(super) fn merged(plan: &Plan, parts: &[Part]) -> Result<Outcome, String> {
     }
     let mut tally = Tally::new(&plan.workload);
     let mut totals = Recorders::new();
-    let (mut sent, mut due) = (vec![0; lanes], vec![0; lanes]);
+    let (mut sent, mut due, mut abandoned_arrived) = (vec![0; lanes], vec![0; lanes], vec![0; lanes]);
     for part in parts {
         add_histograms(&part.histograms, &mut totals, &mut tally)?;
         add_counts(part, &mut tally);
         for (at, lane) in part.lanes.iter().enumerate() {
             sent[at] += lane.sent;
             due[at] += lane.due;
+            abandoned_arrived[at] += lane.abandoned_arrived;
         }
     }
     let worst = parts.iter().max_by(|a, b| a.lag.p99_us.total_cmp(&b.lag.p99_us));
@@ -136,6 +139,7 @@ pub(super) fn merged(plan: &Plan, parts: &[Part]) -> Result<Outcome, String> {
         longest_pause: parts.iter().map(|part| part.longest_pause).max().unwrap_or(0),
         sent,
         due,
+        abandoned_arrived,
         // No part knows what the others have sent, and so whose messages are missing.
         offenders: vec![Vec::new(); lanes],
         missing: parts.iter().map(|part| part.missing).sum(),

@@ -27,6 +27,9 @@ pub(crate) enum JudgeArgs {
     ///
     /// Exit codes: 0 with a verdict; 1 if a broker failed a check; 2 wrong usage; 3 too few valid rounds for a verdict.
     Versus(VersusArgs),
+    /// Become a program that ends with the process that started it, for versus.
+    #[command(hide = true)]
+    Leash(LeashArgs),
 }
 
 /// A report and its other forms.
@@ -103,4 +106,15 @@ pub(crate) struct VersusArgs {
     /// Write all rounds and the verdict as JSON to a file.
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+}
+
+/// A program and who must be there for it.
+#[derive(Args, Debug)]
+pub(crate) struct LeashArgs {
+    /// The process that starts it.
+    #[arg(long)]
+    pub(crate) parent: i32,
+    /// The program and its arguments.
+    #[arg(last = true, required = true)]
+    pub(crate) words: Vec<String>,
 }

@@ -19,7 +19,7 @@ use crate::search::Bound;
 use values::{BrokerUrl, Source};
 
 pub(crate) use agent::AgentArgs;
-pub(crate) use judge::{CompareArgs, JudgeArgs, ShowArgs, VerifyArgs, VersusArgs};
+pub(crate) use judge::{CompareArgs, JudgeArgs, LeashArgs, ShowArgs, VerifyArgs, VersusArgs};
 pub(crate) use output::{OutputArgs, ViewArg};
 pub(crate) use preset::{PresetsArgs, RunArgs};
 pub(crate) use self_test::{SelfTestArgs, SinkArgs};

@@ -4,7 +4,7 @@
 
 use clap::Args;
 
-use super::TargetArgs;
+use super::{TargetArgs, VersionArg};
 
 /// A scenario and what is changed about it.
 #[derive(Args, Debug)]
@@ -14,6 +14,9 @@ pub(crate) struct RunArgs {
     /// Run a fraction: so many times the clients, rates and messages.
     #[arg(long)]
     pub(crate) scale: Option<f64>,
+    /// Let all clients speak this version of the protocol, instead of those of the scenario.
+    #[arg(long = "mqtt", value_enum)]
+    pub(crate) version: Option<VersionArg>,
     /// Change a value: seed=7, flows.NAME.qos=2, clients.NAME.count=50, stages.2.span=10s. Repeatable.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,

@@ -30,6 +30,9 @@ pub(crate) use outflow::{NO_SENDER, Origin, Unfinished};
 /// A SUBSCRIBE has this identifier, which no window of publishes reaches; there is one at a time.
 const SUBSCRIBE_ID: PacketId = PacketId::MAX;
 
+/// What stands in a CONNACK of 3.1.1 that refuses the version [MQTT-3.1.2-2 of 3.1.1]. One of 5.0 has three bytes or more.
+const VERSION_UNKNOWN: &[u8] = &[0, 1];
+
 /// What the clients of a group have in common.
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
@@ -110,6 +113,11 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new() -> Client {
         Client { stage: Stage::Silent, framer: Framer::default(), outflow: None, held: None }
+    }
+
+    /// Whether CONNECT has not been answered.
+    pub(crate) fn is_greeting(&self) -> bool {
+        self.stage == Stage::Greeting
     }
 
     /// Whether the window has room for another publish at this quality.
@@ -235,6 +243,9 @@ impl Client {
     ) -> Result<(), Fault> {
         let mut framer = std::mem::take(&mut self.framer);
         let fed = framer.feed(bytes, terms.packet_bytes_max, |header, body| {
+            if self.is_greeting() && terms.version.is_v5() && body == VERSION_UNKNOWN {
+                return Err(Fault::OldBroker);
+            }
             let packet = Packet::decode(header, body, terms.version)?;
             if let Some(news) = self.take(terms, packet, out)? {
                 tell(news);

@@ -182,3 +182,16 @@ fn a_persistent_session_goes_on_where_it_was() {
     client.lose_connection(&terms(Version::V5), |origin| assert_eq!(origin.sender, 3));
     assert_eq!(inflight(&client), 0);
 }
+
+/// [MQTT-3.1.2-2 of 3.1.1] such a broker answers in its own form.
+#[test]
+fn a_broker_that_knows_no_5_0_is_not_taken_for_one_that_sends_junk() {
+    let mut client = Client::new();
+    client.connect(&terms(Version::V5), &me(), &mut Vec::new());
+    let refused = receive(&mut client, Version::V5, &[0x20, 2, 0, 1]);
+    assert!(matches!(refused, Err(Fault::OldBroker)), "{refused:?}");
+    let mut client = Client::new();
+    client.connect(&terms(Version::V311), &me(), &mut Vec::new());
+    let refused = receive(&mut client, Version::V311, &[0x20, 2, 0, 1]);
+    assert!(matches!(refused, Err(Fault::Refused(_))), "{refused:?}");
+}

@@ -196,8 +196,9 @@ pub(super) fn abandon(
 ) {
     let Some(at) = workload.lane_of(origin.sender) else { return };
     let lane = &workload.lanes[at];
-    if let Some(number) = lane.local(lane.publisher_of(origin.sender)) {
-        tally.lanes[at].abandoned += 1;
+    let publisher = lane.publisher_of(origin.sender);
+    if let Some(number) = lane.local(publisher) {
+        tally.lanes[at].note_abandoned(publisher, origin.sequence);
         pacers[at].note_acknowledged(number, now);
     }
 }

@@ -35,7 +35,7 @@ impl Bench {
         }
         // Who was never connected has a reason that does not go away.
         let comes_back = was_ready || peer.away_since.is_some();
-        if comes_back && self.plan.scenario.on_loss == OnLoss::Reconnect && self.phase != Phase::Closing {
+        if comes_back && self.plan.scenario.on_loss != OnLoss::Stop && self.phase != Phase::Closing {
             let failures = peer.attempts;
             peer.attempts = failures.saturating_add(1);
             let pause = pause_before_retry(self.plan.scenario.seed, number, failures);

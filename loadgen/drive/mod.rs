@@ -139,6 +139,8 @@ pub(crate) struct Outcome {
     /// Messages sent, and those that the schedule wanted sent, by lane.
     pub(crate) sent: Vec<u64>,
     pub(crate) due: Vec<u64>,
+    /// Deliveries of messages whose session ended before they were acknowledged, by lane.
+    pub(crate) abandoned_arrived: Vec<u64>,
     /// The publishers whose messages did not all arrive once and in their order, by lane.
     pub(crate) offenders: Vec<Vec<Offender>>,
     /// Clients that were to be connected again and were not at the end.
@@ -213,6 +215,7 @@ impl Bench {
             offenders: load.iter().zip(&self.tally.lanes).map(offenders).collect(),
             sent: load.iter().map(Pacer::sent).collect(),
             due: load.iter().map(Pacer::due).collect(),
+            abandoned_arrived: self.tally.lanes.iter().map(LaneTally::abandoned_arrived).collect(),
             lag: lag.summary(),
             lag_share: lag.share_above(self.plan.lag_max),
             recording: self.series.finish(),
@@ -246,6 +249,14 @@ impl Bench {
     fn mark(&mut self, at: Nanos) -> Mark {
         self.roll(at);
         Mark::take(at, self.counters(), &self.plan.broker_pids)
+    }
+
+    /// What the end of a stream means.
+    fn ending(&self, number: u32, why: Closed) -> Fault {
+        match self.crowd.peer(number).client.is_greeting() {
+            true if why != Closed::ByUs => Fault::Unanswered(self.plan.workload.group(number).terms.version),
+            _ => Fault::Closed(why),
+        }
     }
 
     /// Ends an interval of the series.
@@ -356,7 +367,7 @@ impl Handler for Bench {
                 self.crowd.detach(number);
                 self.crowd.peer_mut(number).life = Life::Gone;
             }
-            _ => self.fail(number, &Fault::Closed(why), self.clock.now()),
+            _ => self.fail(number, &self.ending(number, why), self.clock.now()),
         }
     }
 

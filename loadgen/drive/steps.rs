@@ -305,7 +305,8 @@ impl Bench {
             return is_acknowledged && self.last_turn >= quiet_from(self.tally.last_progress);
         }
         let awaited = sent.saturating_sub(tally.rejected + tally.abandoned) * u64::from(copies);
-        is_acknowledged && tally.ledger.counts().delivered >= awaited
+        let delivered = tally.ledger.counts().delivered;
+        is_acknowledged && delivered >= awaited && delivered - tally.abandoned_arrived() >= awaited
     }
 
     /// Removes the retained messages. The subscribers leave, so that they do not receive the removal.

@@ -27,8 +27,10 @@ pub(crate) struct LaneTally {
     pub(crate) asked_at: Option<Nanos>,
     pub(crate) acknowledged: u64,
     pub(crate) rejected: u64,
-    /// Publishes under way that went with their session: nobody knows whether they have arrived.
+    /// Publishes under way that went with their session: the broker may have taken them or not.
     pub(crate) abandoned: u64,
+    /// Publisher and number of each of those.
+    in_doubt: Vec<(u32, u32)>,
     /// Publishes that were sent again, with DUP.
     pub(crate) resent: u64,
 }
@@ -41,8 +43,20 @@ impl LaneTally {
             acknowledged: 0,
             rejected: 0,
             abandoned: 0,
+            in_doubt: Vec::new(),
             resent: 0,
         }
+    }
+
+    /// Notes a publish that went with its session.
+    pub(super) fn note_abandoned(&mut self, publisher: u32, number: u32) {
+        self.abandoned += 1;
+        self.in_doubt.push((publisher, number));
+    }
+
+    /// Deliveries of publishes that were abandoned, and had been taken after all.
+    pub(crate) fn abandoned_arrived(&self) -> u64 {
+        self.in_doubt.iter().map(|(publisher, number)| self.ledger.arrived(*publisher, *number)).sum()
     }
 }
 

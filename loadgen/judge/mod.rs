@@ -20,6 +20,7 @@ pub(crate) fn judge(args: &JudgeArgs) -> Result<u8, String> {
         JudgeArgs::Compare(args) => compare::compare(args),
         JudgeArgs::Verify(args) => verify::verify(args),
         JudgeArgs::Versus(args) => versus::versus(args),
+        JudgeArgs::Leash(args) => versus::become_program(args),
     }
 }
 

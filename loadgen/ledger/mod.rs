@@ -124,6 +124,11 @@ impl Ledger {
         self.counts
     }
 
+    /// How many deliveries of message `number` of a publisher have come.
+    pub(crate) fn arrived(&self, publisher: u32, number: u32) -> u64 {
+        self.streams_of(publisher).iter().filter(|stream| stream.has(number)).count() as u64
+    }
+
     /// Notes a message that is not of this run.
     pub(crate) fn record_stray(&mut self) {
         self.counts.strays += 1;

@@ -46,7 +46,7 @@ impl Ledger {
         offender
     }
 
-    fn streams_of(&self, publisher: u32) -> &[super::Stream] {
+    pub(super) fn streams_of(&self, publisher: u32) -> &[super::Stream] {
         let (at, width) = match self.routing {
             Routing::Everyone | Routing::EveryoneUnordered => {
                 (publisher as usize * self.subscribers as usize, self.subscribers as usize)

@@ -130,11 +130,16 @@ impl Stream {
         }
     }
 
+    /// Whether a number has arrived. Of what is beyond the horizon that is not known any more, and taken for granted.
+    pub(super) fn has(&self, number: u32) -> bool {
+        let is_in_window =
+            || self.seen.as_ref().is_some_and(|seen| seen.holds(self.first_of_window(), number));
+        number < self.base || number < self.end && is_in_window()
+    }
+
     /// What is missing of the numbers below `sent`.
     pub(super) fn missing(&self, sent: u32) -> Missing {
-        let first = self.first_of_window();
-        let is_seen = |number: u32| self.seen.as_ref().is_some_and(|seen| seen.holds(first, number));
-        let mut gaps = (self.base..self.end.min(sent)).filter(|number| !is_seen(*number));
+        let mut gaps = (self.base..self.end.min(sent)).filter(|number| !self.has(*number));
         let first_gap = gaps.next();
         let in_window = gaps.count() as u32 + u32::from(first_gap.is_some());
         let behind = sent.saturating_sub(self.end);
@@ -237,6 +242,8 @@ mod tests {
             stream.record(number);
         }
         assert_eq!(stream.missing(101), Missing { count: 96, first: Some(2) });
+        let found = [0, 1, 2, 3, 69, 70, 99, 100, 101, 1000].map(|number| stream.has(number));
+        assert_eq!(found, [true, true, false, true, false, true, false, true, false, false]);
         assert_eq!(stream.missing(103), Missing { count: 98, first: Some(2) });
         for number in 0..=100 {
             stream.record(number);

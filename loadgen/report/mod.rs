@@ -161,7 +161,8 @@ struct Flowed {
     /// Messages that the schedule wanted sent; in a closed loop those sent.
     due: u64,
     sent: u64,
-    /// Deliveries that the messages sent lead to; 0 if the run was broken off.
+    /// Deliveries that the messages sent lead to; 0 if the run was broken off. Of messages that were abandoned, those that
+    /// arrived.
     expected: u64,
     delivered: u64,
     lost: u64,
@@ -313,7 +314,8 @@ impl FlowCounts {
         let (lane, tally) = (&plan.workload.lanes[at], &outcome.tally.lanes[at]);
         let (counts, sent) = (tally.ledger.counts(), outcome.sent[at]);
         let accepted = sent.saturating_sub(tally.rejected + tally.abandoned);
-        let expected = if outcome.broken.is_none() { accepted * u64::from(lane.copies()) } else { 0 };
+        let owed = accepted * u64::from(lane.copies()) + outcome.abandoned_arrived[at];
+        let expected = if outcome.broken.is_none() { owed } else { 0 };
         FlowCounts {
             name: lane.name.clone(),
             publish_qos: lane.publish_qos.bits(),

@@ -73,6 +73,7 @@ fn outcome(arrivals: impl IntoIterator<Item = u32>) -> Outcome {
         longest_pause: 0,
         sent: vec![1000],
         due: vec![1000],
+        abandoned_arrived: vec![0],
         offenders: vec![Vec::new()],
         missing: 0,
         lag: Summary::default(),
@@ -122,6 +123,34 @@ fn a_session_that_ends_with_its_connection_is_owed_nothing() {
     assert!(report.verdict.failures.is_empty(), "{:?}", report.verdict);
     assert!(report.verdict.notes[0].starts_with("1 messages not delivered at QoS 1: subscribers were away"));
     assert_eq!(report.traffic.as_ref().unwrap().lost, 1, "the figure stays");
+}
+
+#[test]
+fn what_was_in_doubt_and_arrived_hides_no_loss() {
+    let mut doubtful = outcome(3..1000);
+    doubtful.tally.lanes[0].abandoned = 5;
+    // Message 0 to 2 are missing and had been acknowledged; three of the five in doubt have come.
+    doubtful.abandoned_arrived = vec![3];
+    doubtful.sent = vec![1002];
+    let report = report("-q 1", &doubtful);
+    let traffic = report.traffic.as_ref().unwrap();
+    assert_eq!((traffic.expected, traffic.delivered, traffic.lost), (1000, 997, 3));
+    assert!(report.verdict.notes[0].starts_with("5 publishes were under way when their sessions ended"));
+}
+
+#[test]
+fn connections_that_end_and_come_back_fail_unless_that_is_allowed() {
+    let mut restarted = outcome(0..1000);
+    (restarted.tally.recovery.lost, restarted.tally.recovery.recovered) = (2, 2);
+    let ended = "2 connections ended that were meant to go on";
+    let told = |report: &Report| (report.verdict.failures.join("; "), report.verdict.notes.join("; "));
+    assert_eq!(told(&report("", &restarted)), (ended.into(), String::new()));
+    let allowed = report("--on-loss allow", &restarted);
+    assert_eq!(told(&allowed), (String::new(), format!("{ended}, which this run allows")));
+    assert_eq!(allowed.exit_code(), 0);
+    (restarted.tally.recovery.recovered, restarted.missing) = (1, 1);
+    let missing = report("--on-loss allow", &restarted);
+    assert_eq!(missing.verdict.failures, ["1 clients could not connect again"]);
 }
 
 #[test]

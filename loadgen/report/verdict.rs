@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::{MILLISECOND, Nanos, seconds};
 use crate::drive::{Broken, Outcome};
 use crate::plan::Plan;
+use crate::scenario::OnLoss;
 
 use super::Flowed;
 use super::costs::{GeneratorCosts, Headroom};
@@ -52,7 +53,7 @@ impl Verdict {
             judge_traffic(traffic, interrupted, &mut failures, &mut notes);
             invalid.extend(judge_schedule(plan, outcome, traffic));
         }
-        judge_connections(outcome, &mut failures, &mut notes);
+        judge_connections(plan.scenario.on_loss, outcome, &mut failures, &mut notes);
         if outcome.tally.faults > outcome.tally.recovery.lost
             && !matches!(outcome.broken, Some(Broken::Connection(_)))
         {
@@ -78,10 +79,19 @@ impl Verdict {
 }
 
 /// Whether connections lasted, or were made again.
-fn judge_connections(outcome: &Outcome, failures: &mut Vec<String>, notes: &mut Vec<String>) {
+fn judge_connections(
+    on_loss: OnLoss,
+    outcome: &Outcome,
+    failures: &mut Vec<String>,
+    notes: &mut Vec<String>,
+) {
     let recovery = &outcome.tally.recovery;
     if recovery.lost > 0 {
-        failures.push(format!("{} connections ended that were meant to go on", recovery.lost));
+        let ended = format!("{} connections ended that were meant to go on", recovery.lost);
+        match on_loss {
+            OnLoss::Allow => notes.push(format!("{ended}, which this run allows")),
+            OnLoss::Reconnect | OnLoss::Stop => failures.push(ended),
+        }
     }
     if outcome.missing > 0 {
         failures.push(format!("{} clients could not connect again", outcome.missing));
@@ -173,7 +183,7 @@ fn judge_traffic(traffic: &Flowed, interrupted: u64, failures: &mut Vec<String>,
     }
     if traffic.abandoned > 0 {
         notes.push(format!(
-            "{} publishes were under way when their sessions ended: nobody knows whether they have arrived",
+            "{} publishes were under way when their sessions ended: the broker need not have taken them",
             traffic.abandoned
         ));
     }

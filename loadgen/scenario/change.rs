@@ -4,7 +4,7 @@
 
 use toml::{Table, Value};
 
-use super::{Scenario, Stage};
+use super::{Level, Scenario, Stage};
 
 /// The scenario of a TOML text with single values changed, each as `path=value`.
 ///
@@ -69,6 +69,15 @@ impl Scenario {
     /// A factor that makes it impossible.
     pub(crate) fn with_rates(mut self, factor: f64) -> Result<Scenario, String> {
         self.flows.iter_mut().for_each(|flow| flow.pace.multiply(factor));
+        self.resolved()
+    }
+
+    /// The scenario with all clients speaking one version of the protocol.
+    ///
+    /// # Errors
+    /// What that version cannot do.
+    pub(crate) fn with_version(mut self, version: Level) -> Result<Scenario, String> {
+        self.clients.iter_mut().for_each(|group| group.mqtt = version);
         self.resolved()
     }
 

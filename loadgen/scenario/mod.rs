@@ -143,9 +143,11 @@ pub(crate) enum Session {
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum OnLoss {
-    /// The client connects again, and the run goes on.
+    /// The client connects again, and the run goes on; that the connection ended is a failed check.
     #[default]
     Reconnect,
+    /// As reconnect, but no failed check if every client comes back: for a broker that is restarted on purpose.
+    Allow,
     /// The run is broken off.
     Stop,
 }

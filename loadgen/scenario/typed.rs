@@ -159,10 +159,7 @@ fn scenario(
     let group = |&(name, count): &(&str, u32)| Clients {
         name: name.into(),
         count,
-        mqtt: match client.version {
-            VersionArg::V311 => Level::V311,
-            VersionArg::V5 => Level::V5,
-        },
+        mqtt: client.version.into(),
         keep_alive_s: client.keep_alive,
         session: client.session,
         session_expiry_s: client.session_expiry,
@@ -185,6 +182,15 @@ fn scenario(
         clients: groups.iter().map(group).collect(),
         flows,
         stages,
+    }
+}
+
+impl From<VersionArg> for Level {
+    fn from(version: VersionArg) -> Level {
+        match version {
+            VersionArg::V311 => Level::V311,
+            VersionArg::V5 => Level::V5,
+        }
     }
 }
 

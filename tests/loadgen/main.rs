@@ -9,6 +9,7 @@ mod faults;
 mod judged;
 mod places;
 mod proxy;
+mod restart;
 mod scratch;
 mod stops;
 mod versus;

@@ -67,7 +67,7 @@ pub(crate) fn broker_command(port: &str, data: &Path) -> Vec<String> {
 pub(crate) struct Broker {
     child: Child,
     pub(crate) address: SocketAddr,
-    _scratch: Scratch,
+    scratch: Scratch,
 }
 
 impl Broker {
@@ -76,22 +76,42 @@ impl Broker {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
         let address = free.expect("a port is free");
         let scratch = Scratch::new();
-        let words = broker_command(&address.port().to_string(), &scratch.file("data"));
-        let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().expect("the broker starts");
-        let broker = Broker { child, address, _scratch: scratch };
+        let child = spawn_broker(address, &scratch);
+        let broker = Broker { child, address, scratch };
+        broker.await_listening();
+        broker
+    }
+
+    /// Ends it without warning.
+    pub(crate) fn kill(&mut self) {
+        signal(self.child.id(), Signal::KILL);
+        self.child.wait().expect("it is our child");
+    }
+
+    /// Starts it again after that, at the same address and with the same data, and waits until it listens.
+    pub(crate) fn restart(&mut self) {
+        self.child = spawn_broker(self.address, &self.scratch);
+        self.await_listening();
+    }
+
+    fn await_listening(&self) {
         let deadline = Instant::now() + START_LIMIT;
-        while TcpStream::connect(address).is_err() {
+        while TcpStream::connect(self.address).is_err() {
             assert!(Instant::now() < deadline, "the broker does not listen");
             thread::sleep(LOOK);
         }
-        broker
     }
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
+}
+
+fn spawn_broker(address: SocketAddr, scratch: &Scratch) -> Child {
+    let words = broker_command(&address.port().to_string(), &scratch.file("data"));
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().expect("the broker starts")
 }
 
 impl Drop for Broker {

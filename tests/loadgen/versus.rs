@@ -60,6 +60,21 @@ fn an_interrupted_comparison_leaves_no_process_behind() {
     }
 }
 
+#[test]
+fn a_comparison_that_is_killed_leaves_no_process_behind() {
+    let running = start(5, "pairs --pairs 1 -d 1h --rate 100");
+    let children = await_two_children(running.pid());
+    running.signal(Signal::KILL);
+    assert_eq!(running.wait().code, None, "a signal has no exit code");
+    let deadline = Instant::now() + LIMIT;
+    for child in children {
+        while is_there(child) {
+            assert!(Instant::now() < deadline, "process {child} was left behind");
+            thread::sleep(LOOK);
+        }
+    }
+}
+
 /// The broker and the load, once both are there.
 fn await_two_children(pid: u32) -> Vec<u32> {
     let deadline = Instant::now() + LIMIT;

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
+use super::leash::Leash;
+
 /// Time for a process to end when it is asked to.
 const END_LIMIT: Duration = Duration::from_secs(5);
 
@@ -30,16 +32,22 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Starts a command; all of its output goes to `log`.
+    /// Starts a command on a leash; all of its output goes to `log`.
     ///
     /// # Errors
     /// It cannot be started.
-    pub(super) fn start(words: &[String], cpus: Option<&CpuSet>, log: &Path) -> Result<Running, String> {
-        let (program, arguments) = words.split_first().ok_or("a command is empty")?;
+    pub(super) fn start(
+        leash: &Leash,
+        words: &[String],
+        cpus: Option<&CpuSet>,
+        log: &Path,
+    ) -> Result<Running, String> {
+        let program = words.first().ok_or("a command is empty")?;
         let named = |error: io::Error| format!("{program}: {error}");
         let out = File::create(log).map_err(|error| format!("{}: {error}", log.display()))?;
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).process_group(0);
+        let words = leash.words(words);
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).stdin(Stdio::null()).process_group(0);
         command.stdout(out.try_clone().map_err(named)?).stderr(out);
         let child = on_cpus(cpus, || command.spawn()).map_err(named)?;
         Ok(Running { child, log: log.into(), name: program.clone() })
@@ -175,7 +183,7 @@ mod tests {
     fn a_process_ends_with_its_value_and_so_does_what_it_started() {
         let log = log();
         let shell: Vec<String> = ["sh", "-c", "sleep 600 & echo $!; wait"].map(str::to_owned).into();
-        let mut running = Running::start(&shell, None, &log).unwrap();
+        let mut running = Running::start(&Leash::default(), &shell, None, &log).unwrap();
         let deadline = Instant::now() + END_LIMIT;
         let pid = loop {
             match fs::read_to_string(&log).unwrap().trim().parse::<u32>() {
@@ -200,10 +208,10 @@ mod tests {
     #[test]
     fn what_does_not_start_or_fails_is_told_with_its_words() {
         let log = log();
-        let missing = Running::start(&words("/nowhere/broker -p 1"), None, &log);
+        let missing = Running::start(&Leash::default(), &words("/nowhere/broker -p 1"), None, &log);
         assert!(missing.is_err_and(|error| error.starts_with("/nowhere/broker: ")));
         let failing: Vec<String> = ["sh", "-c", "echo no port; exit 7"].map(str::to_owned).into();
-        let mut running = Running::start(&failing, None, &log).unwrap();
+        let mut running = Running::start(&Leash::default(), &failing, None, &log).unwrap();
         assert!(running.wait(END_LIMIT));
         assert_eq!(running.ended().and_then(|status| status.code()), Some(7));
         assert_eq!(running.last_words(), "sh wrote:\n  no port");

@@ -4,6 +4,7 @@
 //! program as a process of its own, which writes a report.
 
 mod host;
+mod leash;
 mod round;
 
 use std::path::Path;
@@ -20,6 +21,8 @@ use crate::statistics::{FALSE_CHANCE, median, ranks};
 
 use super::compare::{Compared, table, verdict};
 use round::{Halted, Round, Stage};
+
+pub(super) use leash::become_program;
 
 /// Number of the JSON form.
 const SCHEMA: u32 = 1;

@@ -3,6 +3,7 @@
 //! Owns the broker and the load for the length of the round. Must never compare.
 
 use std::fs;
+use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -20,6 +21,7 @@ use crate::report::{Metric, Report};
 
 use super::Name;
 use super::host::{Pins, Running};
+use super::leash::Leash;
 
 /// How often something is looked at.
 const LOOK: Duration = Duration::from_millis(20);
@@ -90,6 +92,7 @@ pub(super) struct Stage<'a> {
     args: &'a VersusArgs,
     load: &'a [String],
     program: String,
+    leash: Leash,
     pins: Pins,
     /// A directory for logs and reports, removed at the end.
     folder: PathBuf,
@@ -110,11 +113,13 @@ impl Stage<'_> {
         load: &'a [String],
         interrupted: Arc<AtomicBool>,
     ) -> Result<Stage<'a>, String> {
-        let program = std::env::current_exe().map_err(|error| format!("this program's own file: {error}"))?;
+        let unknown = |error: io::Error| format!("this program's own file: {error}");
+        let program = std::env::current_exe().map_err(unknown)?.to_string_lossy().into_owned();
+        let leash = Leash::new().map_err(unknown)?;
         let pins = Pins::new(&args.pin_broker, &args.pin_load)?;
         let folder = std::env::temp_dir().join(format!("ringmq-bench-versus-{}", std::process::id()));
         fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        Ok(Stage { args, load, program: program.to_string_lossy().into_owned(), pins, folder, interrupted })
+        Ok(Stage { args, load, program, leash, pins, folder, interrupted })
     }
 
     /// Plays one round. Whatever was started has ended when this returns.
@@ -125,13 +130,15 @@ impl Stage<'_> {
         let port = free_port()?;
         let template = if name == Name::A { &self.args.a } else { &self.args.b };
         let words = words_of(template, port)?;
-        let mut broker = Running::start(&words, self.pins.broker.as_ref(), &self.folder.join("broker.log"))?;
+        let log = self.folder.join("broker.log");
+        let mut broker = Running::start(&self.leash, &words, self.pins.broker.as_ref(), &log)?;
         self.await_port(&mut broker, port)?;
         self.rest(Duration::from_nanos(self.args.settle))?;
         let report = self.folder.join("report.json");
         let _ = fs::remove_file(&report);
         let words = self.load_words(port, broker.pid(), &report.to_string_lossy());
-        let mut load = Running::start(&words, self.pins.load.as_ref(), &self.folder.join("load.log"))?;
+        let log = self.folder.join("load.log");
+        let mut load = Running::start(&self.leash, &words, self.pins.load.as_ref(), &log)?;
         let status = self.await_end(&mut load)?;
         if !status.code().is_some_and(|code| REPORTED.contains(&code)) {
             return Err(Halted::Broken(load.last_words()));

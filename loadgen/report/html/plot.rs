@@ -33,6 +33,12 @@ pub(super) struct Line {
     pub(super) figures: Vec<Option<f64>>,
 }
 
+impl Line {
+    fn has_figures(&self) -> bool {
+        self.figures.iter().any(Option::is_some)
+    }
+}
+
 /// What is to be drawn.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Plot {
@@ -75,7 +81,7 @@ impl Paper {
 impl Plot {
     /// Writes the plot with its title and legend. Without any figure, nothing.
     pub(super) fn write(&self, out: &mut String) -> fmt::Result {
-        let has_figures = self.lines.iter().any(|line| line.figures.iter().any(Option::is_some));
+        let has_figures = self.lines.iter().any(Line::has_figures);
         if self.x.len() < 2 || !has_figures {
             return Ok(());
         }
@@ -105,7 +111,7 @@ impl Plot {
             return Ok(());
         }
         write!(out, "<ul>")?;
-        for (number, line) in self.lines.iter().enumerate() {
+        for (number, line) in self.lines.iter().enumerate().filter(|(_, line)| line.has_figures()) {
             write!(out, r#"<li class="c{number}">{}</li>"#, escape(line.name))?;
         }
         write!(out, "</ul>")
@@ -141,13 +147,18 @@ impl Plot {
     fn write_line(&self, paper: &Paper, number: usize, line: &Line, out: &mut String) -> fmt::Result {
         write!(out, r#"<path class="line c{number}" d=""#)?;
         let mut is_drawing = false;
-        for (x, figure) in self.x.iter().zip(&line.figures) {
+        for (at, (x, figure)) in self.x.iter().zip(&line.figures).enumerate() {
             let Some(figure) = figure else {
                 is_drawing = false;
                 continue;
             };
             let letter = if is_drawing { 'L' } else { 'M' };
             write!(out, "{letter}{:.1} {:.1}", paper.across(*x), paper.down(*figure))?;
+            let is_alone = !is_drawing && line.figures.get(at + 1).is_none_or(Option::is_none);
+            if is_alone {
+                // A line of no length, whose round ends make it a dot.
+                write!(out, "h0")?;
+            }
             is_drawing = true;
         }
         writeln!(out, r#""/>"#)
@@ -218,6 +229,7 @@ mod tests {
         let text = drawn(&plot(vec![line]));
         let path = text.lines().find(|line| line.contains("line c0")).unwrap();
         assert_eq!(path.matches('M').count(), 2, "{path}");
+        assert_eq!(path.matches("h0").count(), 2, "figures without neighbours are dots: {path}");
         assert_eq!(text.matches("<title>").count(), 3);
         assert!(text.contains("Rate &amp; more") && text.contains("sent: 2/s"), "{text}");
         assert!(!text.contains("<ul>"), "one line needs no legend");

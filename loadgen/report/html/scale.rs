@@ -139,7 +139,12 @@ impl Scale {
                 ticks.into_iter().map(|tick| tick * step).collect()
             }
             Spread::Linear => linear_ticks(self.low, self.high),
-            Spread::Logarithmic => log_ticks(self.low, self.high),
+            // Only powers of ten are a number of nines.
+            Spread::Logarithmic if unit == Unit::Percentile => log_ticks(self.low, self.high, &[1.0]),
+            Spread::Logarithmic => {
+                let steps: &[f64] = if self.high < self.low * 1e4 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+                log_ticks(self.low, self.high, steps)
+            }
         }
     }
 }
@@ -162,10 +167,9 @@ fn linear_ticks(low: f64, high: f64) -> Vec<f64> {
     (first..=last).map(|number| number as f64 * step).collect()
 }
 
-/// Decades, and 2 and 5 between them where there are few.
-fn log_ticks(low: f64, high: f64) -> Vec<f64> {
+/// Decades, each at these steps.
+fn log_ticks(low: f64, high: f64, steps: &[f64]) -> Vec<f64> {
     let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
-    let steps: &[f64] = if last - first <= 3 { &[1.0, 2.0, 5.0] } else { &[1.0] };
     let all = (first..=last).flat_map(|power| steps.iter().map(move |step| step * 10f64.powi(power)));
     all.filter(|tick| *tick >= low * 0.999 && *tick <= high * 1.001).collect()
 }
@@ -211,6 +215,9 @@ mod tests {
         assert_eq!(scale.place(0.0), 0.0, "what has no place stands at the edge");
         let ticks = scale.ticks(Unit::Count);
         assert!(ticks.len() >= 4 && (ticks[0] - 100.0).abs() < 1e-9, "{ticks:?}");
+        let odds = Scale::between(Spread::Logarithmic, 1.0, 300.0).ticks(Unit::Percentile);
+        let labels: Vec<_> = odds.into_iter().map(|tick| Unit::Percentile.show(tick)).collect();
+        assert_eq!(labels, ["0 %", "90 %", "99 %"], "no label stands twice");
         let narrow = Scale::new(Spread::Logarithmic, [50.0, 50.0].into_iter());
         assert!(narrow.place(50.0).is_finite() && !narrow.ticks(Unit::Count).is_empty());
     }
