@@ -132,13 +132,18 @@ impl Plan {
     }
 }
 
-/// In a closed loop a publisher waits for deliveries, which may be at another agent.
+/// In a closed loop a publisher waits for deliveries. Both sides of a pair are at the same agent, as is who asks and is
+/// answered; of all others a delivery may be at another agent, where the publisher cannot know of it.
 fn check_shared_out(scenario: &Scenario) -> Result<(), String> {
-    let is_closed = |flow: &&Flow| {
-        matches!(flow.pace, Pace::Window { .. }) && flow.to.is_some() && flow.route != Route::Request
-    };
-    match scenario.flows.iter().find(is_closed) {
-        Some(flow) => Err(format!("flow {}: a closed loop is not for several agents", flow.name)),
+    let has_subscribers_elsewhere =
+        |flow: &Flow| flow.to.is_some() && !matches!(flow.route, Route::Pairs | Route::Request);
+    let is_blind = |flow: &&Flow| matches!(flow.pace, Pace::Window { .. }) && has_subscribers_elsewhere(flow);
+    match scenario.flows.iter().find(is_blind) {
+        Some(flow) => Err(format!(
+            "flow {}: in a closed loop a publisher waits until its message has arrived, which may be at another agent: with \
+             agents, use a rate, pairs or request-response",
+            flow.name
+        )),
         None => Ok(()),
     }
 }

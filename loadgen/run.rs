@@ -75,14 +75,21 @@ pub(crate) fn show_presets(args: &PresetsArgs) -> Result<u8, String> {
 fn run_whole(scenario: Scenario, target: &TargetArgs) -> Result<u8, String> {
     let report = match target.find_rate {
         Some(bound) => find_rate::find_rate(&scenario, target, bound)?,
-        None if !target.agents.is_empty() => agent::measure_with_agents(scenario, target)?,
-        None => measure(Plan::new(scenario, target)?)?,
+        None => measure_scenario(scenario, target)?,
     };
     if let Err(error) = output::write_results(&report, &target.output) {
         eprintln!("ringmq-bench: the results could not be written: {error}");
         return Ok(report.exit_code().max(UNWRITTEN));
     }
     Ok(report.exit_code())
+}
+
+/// Runs a scenario, here or with agents.
+fn measure_scenario(scenario: Scenario, target: &TargetArgs) -> Result<Report, String> {
+    match target.agents.as_slice() {
+        [] => measure(Plan::new(scenario, target)?),
+        _ => agent::measure_with_agents(scenario, target),
+    }
 }
 
 /// Runs a plan.

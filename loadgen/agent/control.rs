@@ -21,6 +21,7 @@ use crate::workload::Share;
 
 use super::offset::{Offset, RoundTrip, offset};
 use super::part::{Part, merged};
+use super::watch::Watch;
 use super::wire::{Answer, FORM, Job, Order, prepare, receive, send};
 
 /// Round trips by which a clock is compared.
@@ -47,11 +48,6 @@ struct Agent {
 /// # Errors
 /// An agent that cannot be reached, refuses its part, or is gone before the end.
 pub(crate) fn measure_with_agents(scenario: Scenario, target: &TargetArgs) -> Result<Report, String> {
-    if !target.broker_pid.is_empty() {
-        return Err(
-            "--broker-pid is for a run without agents: a process is seen on its own machine only".into()
-        );
-    }
     let mut plan = Plan::new(scenario, target)?;
     let interrupted = interruption::watch_alone().map_err(|error| format!("signals: {error}"))?;
     let zero = Instant::now();
@@ -63,13 +59,22 @@ pub(crate) fn measure_with_agents(scenario: Scenario, target: &TargetArgs) -> Re
         agent.give(&plan, target, share)
     })?;
     let engine = plan.engine.unwrap_or(Engine::IoUring);
-    let circumstances = Circumstances::read(engine, &[]);
+    let circumstances = Circumstances::read(engine, &plan.broker_pids);
     let start = zero.elapsed().as_nanos() as Nanos + LEAD;
+    let begin = zero + Duration::from_nanos(start);
+    let watch = match plan.broker_pids.as_slice() {
+        [] => None,
+        pids => Some(Watch::start(pids, begin)?),
+    };
     for agent in &agents {
         agent.say(&Order::Start { at: agent.offset.on_theirs(start) })?;
     }
-    let parts = conduct(&agents)?;
-    let mut outcome = merged(&plan, &parts)?;
+    let conducted = conduct(&agents);
+    let samples = watch.map(Watch::finish);
+    let mut outcome = merged(&plan, &conducted?)?;
+    if let Some(samples) = samples {
+        samples.add_to(&mut outcome);
+    }
     if interrupted.load(Ordering::Relaxed) {
         outcome.broken = Some(Broken::Interrupted);
     }

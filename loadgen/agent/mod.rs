@@ -19,6 +19,7 @@
 //! | `serve` | an agent |
 //! | `control` | the controller |
 //! | `offset` | how far apart two clocks are, and how sure that is |
+//! | `watch` | the broker, where it is on the controller's machine |
 //! | `part` | what an agent has counted and measured, and the sum of all |
 
 mod control;
@@ -27,6 +28,7 @@ mod part;
 mod serve;
 #[cfg(test)]
 mod tests;
+mod watch;
 mod wire;
 
 pub(crate) use control::measure_with_agents;

@@ -12,7 +12,7 @@ use crate::drive::{Broken, Marks, Outcome, Tally};
 use crate::latency::{Latency, Summary};
 use crate::ledger::Counts;
 use crate::plan::Plan;
-use crate::series::{Recorders, Recording, Row};
+use crate::series::{FlowRecorders, Recorders, Recording, Row};
 
 /// Counts of one lane.
 #[derive(Clone, Default, Debug, Serialize, Deserialize)]
@@ -27,12 +27,18 @@ struct LanePart {
     resent: u64,
 }
 
-/// Histograms, each in its text form.
+/// Histograms of one lane, each in its text form.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Histograms {
+struct LaneHistograms {
     latency: String,
     service: String,
     acknowledgement: String,
+}
+
+/// All histograms.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Histograms {
+    lanes: Vec<LaneHistograms>,
     connecting: String,
     recovery: String,
 }
@@ -77,12 +83,15 @@ impl Part {
             resent: lane.resent,
         };
         let (totals, recovery) = (&recording.totals, &tally.recovery);
+        let histograms = |flow: &FlowRecorders| LaneHistograms {
+            latency: flow.latency.to_text(),
+            service: flow.service.to_text(),
+            acknowledgement: flow.acknowledgement.to_text(),
+        };
         Part {
             lanes: tally.lanes.iter().enumerate().map(lane).collect(),
             histograms: Histograms {
-                latency: totals.latency.to_text(),
-                service: totals.service.to_text(),
-                acknowledgement: totals.acknowledgement.to_text(),
+                lanes: totals.flows.iter().map(histograms).collect(),
                 connecting: totals.connecting.to_text(),
                 recovery: recovery.time.to_text(),
             },
@@ -115,11 +124,11 @@ impl Part {
 /// A part that does not fit the plan, or has a histogram that cannot be read.
 pub(super) fn merged(plan: &Plan, parts: &[Part]) -> Result<Outcome, String> {
     let lanes = plan.workload.lanes.len();
-    if parts.iter().any(|part| part.lanes.len() != lanes) {
+    if parts.iter().any(|part| part.lanes.len() != lanes || part.histograms.lanes.len() > lanes) {
         return Err("an agent has counted other flows than there are".into());
     }
     let mut tally = Tally::new(&plan.workload);
-    let mut totals = Recorders::new();
+    let mut totals = Recorders::new(lanes);
     let (mut sent, mut due, mut abandoned_arrived) = (vec![0; lanes], vec![0; lanes], vec![0; lanes]);
     for part in parts {
         add_histograms(&part.histograms, &mut totals, &mut tally)?;
@@ -149,13 +158,13 @@ pub(super) fn merged(plan: &Plan, parts: &[Part]) -> Result<Outcome, String> {
 }
 
 fn add_histograms(part: &Histograms, totals: &mut Recorders, tally: &mut Tally) -> Result<(), String> {
-    for (text, to) in [
-        (&part.latency, &mut totals.latency),
-        (&part.service, &mut totals.service),
-        (&part.acknowledgement, &mut totals.acknowledgement),
-        (&part.connecting, &mut totals.connecting),
-        (&part.recovery, &mut tally.recovery.time),
-    ] {
+    for (lane, to) in part.lanes.iter().zip(&mut totals.flows) {
+        to.latency.merge(&Latency::from_text(&lane.latency)?);
+        to.service.merge(&Latency::from_text(&lane.service)?);
+        to.acknowledgement.merge(&Latency::from_text(&lane.acknowledgement)?);
+    }
+    for (text, to) in [(&part.connecting, &mut totals.connecting), (&part.recovery, &mut tally.recovery.time)]
+    {
         to.merge(&Latency::from_text(text)?);
     }
     Ok(())

@@ -39,6 +39,7 @@ fn two_agents_do_one_run() {
     for (arguments, sent, delivered) in [
         ("fan-in -p 5 -s 3 -q 1 --warm-up 0s -d 500ms --rate 1k", 500, 1500),
         ("pairs -p 5 -q 2 --warm-up 0s -d 500ms --rate 1k", 500, 500),
+        ("pairs -p 5 -q 1 -m 301 --window 3", 301, 301),
         ("shared -p 3 -s 4 -q 0 -m 301 --rate 2k", 301, 301),
     ] {
         let report = measure(arguments).unwrap();
@@ -70,4 +71,23 @@ fn an_agent_that_is_not_there_is_named() {
     };
     let refused = measure_with_agents(from_workload(&args).unwrap(), args.target()).unwrap_err();
     assert!(refused.starts_with(&format!("agent {name}: ")), "{refused}");
+}
+
+#[test]
+fn a_closed_loop_whose_deliveries_may_be_elsewhere_is_refused_with_the_reason() {
+    let refused = measure("fan-in -p 4 -s 2 -m 10 --window 3").unwrap_err();
+    assert!(refused.contains("which may be at another agent"), "{refused}");
+}
+
+#[test]
+fn a_broker_at_the_controller_is_watched_from_there() {
+    let pid = std::process::id();
+    let arguments = format!("pairs -p 2 -q 1 --warm-up 100ms -d 1s --rate 500 --broker-pid {pid}");
+    let report = measure(&arguments).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
+    assert_eq!(json["broker"]["processes"][0]["pid"], pid);
+    assert!(json["broker"]["cpu_us_per_delivered"].as_f64().is_some_and(|us| us > 0.0), "{}", json["broker"]);
+    assert!(json["broker"]["rss_end_bytes"].as_u64().is_some_and(|bytes| bytes > 0));
+    let rows = json["series"].as_array().unwrap();
+    assert!(rows.iter().any(|row| row["broker"]["threads"].as_u64() > Some(1)), "{rows:?}");
 }

@@ -4,6 +4,7 @@
 
 mod agent;
 mod judge;
+mod mixed;
 mod output;
 mod preset;
 mod self_test;
@@ -20,6 +21,7 @@ use values::{BrokerUrl, Source};
 
 pub(crate) use agent::AgentArgs;
 pub(crate) use judge::{CompareArgs, JudgeArgs, LeashArgs, ShowArgs, VerifyArgs, VersusArgs};
+pub(crate) use mixed::MixedArgs;
 pub(crate) use output::{OutputArgs, ViewArg};
 pub(crate) use preset::{PresetsArgs, RunArgs};
 pub(crate) use self_test::{SelfTestArgs, SinkArgs};
@@ -153,6 +155,13 @@ pub(crate) enum WorkloadArgs {
         within: Nanos,
         #[command(flatten)]
         traffic: TrafficArgs,
+        #[command(flatten)]
+        common: CommonArgs,
+    },
+    /// Readings to services, calls between pairs, news for everyone and idle clients, all at once.
+    Mixed {
+        #[command(flatten)]
+        mixed: MixedArgs,
         #[command(flatten)]
         common: CommonArgs,
     },
@@ -344,7 +353,7 @@ pub(crate) struct TargetArgs {
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     /// Let agents at these addresses do the run, each a part of it (`ringmq-bench agent` on each machine).
-    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', conflicts_with = "find_rate")]
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
     pub(crate) agents: Vec<String>,
     /// Find the highest rate at which a figure of the latency stays within a bound: p99<5ms. The rates of the scenario are
     /// where the search begins.
@@ -369,6 +378,7 @@ impl WorkloadArgs {
             | WorkloadArgs::Retained { common, .. }
             | WorkloadArgs::RequestResponse { common, .. }
             | WorkloadArgs::Reconnect { common, .. }
+            | WorkloadArgs::Mixed { common, .. }
             | WorkloadArgs::Connect { common, .. }
             | WorkloadArgs::Idle { common, .. } => &common.target,
         }

@@ -33,6 +33,7 @@ pub(crate) struct Peer {
     pub(crate) client: Client,
     pub(crate) tls: Option<Box<TlsClient>>,
     pub(crate) socket: Option<SocketId>,
+    /// Written by [`Crowd::set_life`] alone.
     pub(crate) life: Life,
     /// The broker takes nothing at the moment.
     pub(crate) is_stalled: bool,
@@ -50,6 +51,7 @@ pub(crate) struct Crowd {
     peers: Vec<Peer>,
     by_socket: Vec<u32>,
     open: u32,
+    ready: u32,
 }
 
 impl Crowd {
@@ -64,7 +66,7 @@ impl Crowd {
             away_since: None,
             attempts: 0,
         };
-        Crowd { peers: (0..clients).map(peer).collect(), by_socket: Vec::new(), open: 0 }
+        Crowd { peers: (0..clients).map(peer).collect(), by_socket: Vec::new(), open: 0, ready: 0 }
     }
 
     pub(crate) fn peer(&self, number: u32) -> &Peer {
@@ -73,6 +75,18 @@ impl Crowd {
 
     pub(crate) fn peer_mut(&mut self, number: u32) -> &mut Peer {
         &mut self.peers[number as usize]
+    }
+
+    /// Moves a client on in its life.
+    pub(crate) fn set_life(&mut self, number: u32, life: Life) {
+        let before = std::mem::replace(&mut self.peer_mut(number).life, life);
+        self.ready -= u32::from(before == Life::Ready);
+        self.ready += u32::from(life == Life::Ready);
+    }
+
+    /// Clients that are connected and, where they are to, have subscribed.
+    pub(crate) fn ready(&self) -> u32 {
+        self.ready
     }
 
     /// Whether a client has never been connected.

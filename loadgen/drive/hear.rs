@@ -172,11 +172,12 @@ impl Bench {
         if peer.life != Life::Dialling {
             return;
         }
-        peer.life = Life::Ready;
         peer.attempts = 0;
+        let (began, away_since) = (peer.began, peer.away_since.take());
+        self.crowd.set_life(number, Life::Ready);
         self.dialer.end();
-        match peer.away_since.take() {
-            None => self.tally.note_connected(peer.began, now),
+        match away_since {
+            None => self.tally.note_connected(began, now),
             Some(since) => {
                 self.away -= 1;
                 self.tally.note_recovered(since, now);

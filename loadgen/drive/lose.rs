@@ -2,7 +2,7 @@
 //!
 //! Owns the rules of it. Must never write a packet.
 
-use ringmq_ring::Close;
+use ringmq_ring::{Close, Closed};
 
 use crate::clock::Nanos;
 use crate::fault::Fault;
@@ -46,12 +46,19 @@ impl Bench {
         }
     }
 
+    /// What the end of a stream means.
+    pub(super) fn ending(&self, number: u32, why: Closed) -> Fault {
+        match self.crowd.peer(number).client.is_greeting() {
+            true if why != Closed::ByUs => Fault::Unanswered(self.plan.workload.group(number).terms.version),
+            _ => Fault::Closed(why),
+        }
+    }
+
     fn give_up(&mut self, number: u32, fault: &Fault) {
         let socket = self.crowd.detach(number);
         self.doomed.extend(socket.map(|socket| (socket, Close::Now)));
-        let peer = self.crowd.peer_mut(number);
-        peer.life = Life::Gone;
-        self.away -= u32::from(peer.away_since.take().is_some());
+        self.crowd.set_life(number, Life::Gone);
+        self.away -= u32::from(self.crowd.peer_mut(number).away_since.take().is_some());
         if self.plan.workload.has_traffic() && self.broken.is_none() {
             let name = self.desk.identity(&self.plan.workload, number).client_id.clone();
             self.broken = Some(Broken::Connection(format!("{name}: {fault}")));
@@ -63,8 +70,8 @@ impl Bench {
         let socket = self.crowd.detach(number);
         self.doomed.extend(socket.map(|socket| (socket, how)));
         let Bench { crowd, plan, tally, pacers, .. } = self;
+        crowd.set_life(number, Life::Away);
         let peer = crowd.peer_mut(number);
-        peer.life = Life::Away;
         if peer.away_since.is_none() {
             peer.away_since = Some(now);
             self.away += 1;

@@ -53,6 +53,12 @@ pub(crate) struct Marks {
 }
 
 impl Marks {
+    /// Those that were made.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Mark> {
+        let Marks { start, tenth, connected, open, close, held, end } = self;
+        [start, tenth, connected, open, close, held, end].into_iter().flatten()
+    }
+
     /// The marks of two parts of a run as those of one: the later moment, the sum of what was counted and used.
     pub(crate) fn merged(&self, other: &Marks) -> Marks {
         Marks {

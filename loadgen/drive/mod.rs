@@ -240,6 +240,7 @@ impl Bench {
             out_of_order: counts.out_of_order,
             connected: tally.connected,
             faults: tally.faults,
+            ready: self.crowd.ready().into(),
             open: self.crowd.open().into(),
             dialling: self.dialer.inflight().into(),
         }
@@ -249,14 +250,6 @@ impl Bench {
     fn mark(&mut self, at: Nanos) -> Mark {
         self.roll(at);
         Mark::take(at, self.counters(), &self.plan.broker_pids)
-    }
-
-    /// What the end of a stream means.
-    fn ending(&self, number: u32, why: Closed) -> Fault {
-        match self.crowd.peer(number).client.is_greeting() {
-            true if why != Closed::ByUs => Fault::Unanswered(self.plan.workload.group(number).terms.version),
-            _ => Fault::Closed(why),
-        }
     }
 
     /// Ends an interval of the series.
@@ -365,7 +358,7 @@ impl Handler for Bench {
             Life::Probe => self.end_probe(number, Err(io::ErrorKind::ConnectionReset.into())),
             Life::Leaving | Life::Gone => {
                 self.crowd.detach(number);
-                self.crowd.peer_mut(number).life = Life::Gone;
+                self.crowd.set_life(number, Life::Gone);
             }
             _ => self.fail(number, &self.ending(number, why), self.clock.now()),
         }

@@ -73,7 +73,7 @@ pub(super) fn probers(crowd: &mut Crowd, workload: &Workload) -> Vec<Prober> {
     let mut probers = Vec::new();
     for group in &workload.groups {
         if let Some(rate) = group.probe_rate_per_s {
-            group.clients.clone().for_each(|number| crowd.peer_mut(number).life = Life::Probe);
+            group.clients.clone().for_each(|number| crowd.set_life(number, Life::Probe));
             probers.push(Prober::new(group.clients.clone(), rate));
         }
     }

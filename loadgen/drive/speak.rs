@@ -31,9 +31,8 @@ impl Bench {
     /// Begins the connections whose time has come.
     pub(super) fn dial(&mut self, net: &mut Network, now: Nanos) {
         while let Some(number) = self.dialer.begin(now) {
-            let peer = self.crowd.peer_mut(number);
-            peer.life = Life::Dialling;
-            peer.began = now;
+            self.crowd.set_life(number, Life::Dialling);
+            self.crowd.peer_mut(number).began = now;
             match net.connect(self.plan.dialling.to, self.plan.dialling.source(number)) {
                 Ok(socket) => self.crowd.attach(number, socket),
                 Err(error) => self.fail(number, &Fault::Dial(error), now),
@@ -236,21 +235,20 @@ impl Bench {
 
     /// Says DISCONNECT; the connection is closed once that is on its way.
     pub(super) fn leave(&mut self, number: u32) {
-        let peer = self.crowd.peer_mut(number);
-        match peer.life {
+        match self.crowd.peer(number).life {
             Life::Ready => {
-                peer.life = Life::Leaving;
+                self.crowd.set_life(number, Life::Leaving);
                 let terms = &self.plan.workload.group(number).terms;
                 Client::disconnect(terms, self.outbox.buffer());
                 self.outbox.commit(number);
                 self.leaving.push(number);
             }
             Life::Dialling => {
-                peer.life = Life::Gone;
+                self.crowd.set_life(number, Life::Gone);
                 self.dialer.end();
-                self.doomed.extend(peer.socket.map(|socket| (socket, Close::Now)));
+                self.doomed.extend(self.crowd.peer(number).socket.map(|socket| (socket, Close::Now)));
             }
-            Life::Ahead | Life::Away | Life::Probe => peer.life = Life::Gone,
+            Life::Ahead | Life::Away | Life::Probe => self.crowd.set_life(number, Life::Gone),
             Life::Leaving | Life::Gone => {}
         }
     }

@@ -118,7 +118,7 @@ impl Tally {
             probes: Probes::new(),
             run_tag: workload.run as u8,
             measure_from: Nanos::MAX,
-            recorders: Recorders::new(),
+            recorders: Recorders::new(workload.lanes.len()),
             repeated: 0,
             pings: 0,
             pongs: 0,
@@ -166,12 +166,13 @@ impl Tally {
             return None;
         }
         self.last_progress = now;
+        let recorders = &mut self.recorders.flows[at];
         match tally.asked_at {
-            Some(asked_at) => self.recorders.latency.record(now.saturating_sub(asked_at)),
+            Some(asked_at) => recorders.latency.record(now.saturating_sub(asked_at)),
             None if stamp.intended >= self.measure_from => {
                 let latency = now.saturating_sub(stamp.intended);
-                self.recorders.latency.record(latency);
-                self.recorders.service.record(latency.saturating_sub(stamp.lateness));
+                recorders.latency.record(latency);
+                recorders.service.record(latency.saturating_sub(stamp.lateness));
             }
             None => {}
         }
@@ -191,7 +192,7 @@ impl Tally {
         self.lanes[lane].acknowledged += 1;
         self.last_progress = now;
         if intended >= self.measure_from {
-            self.recorders.acknowledgement.record(now.saturating_sub(intended));
+            self.recorders.flows[lane].acknowledgement.record(now.saturating_sub(intended));
         }
     }
 
@@ -267,10 +268,10 @@ mod tests {
         let mut tally = Tally::new(&workload);
         tally.measure_from = 1000;
         assert_eq!(tally.note_message(&workload, 1, &payload(5, 0, 900), 2000), Some((0, 0)));
-        assert_eq!(tally.recorders.latency.summary().count, 0);
+        assert_eq!(tally.recorders.flows[0].latency.summary().count, 0);
         assert_eq!(tally.note_message(&workload, 1, &payload(5, 1, 1000), 2000), Some((0, 0)));
-        assert_eq!(tally.recorders.latency.summary().max_us, 1.0);
-        assert_eq!(tally.recorders.service.summary().max_us, 0.7);
+        assert_eq!(tally.recorders.flows[0].latency.summary().max_us, 1.0);
+        assert_eq!(tally.recorders.flows[0].service.summary().max_us, 0.7);
         assert_eq!(tally.counts().delivered, 2);
         assert_eq!(tally.last_progress, 2000);
     }

@@ -148,7 +148,8 @@ fn busiest_thread_max(rows: &[Row]) -> f64 {
 fn judged(rows: &[Row]) -> impl Iterator<Item = &Row> {
     let has_measured = rows.iter().any(|row| row.is_measured);
     rows.iter().filter(move |row| {
-        row.span_s >= JUDGED_SPAN_MIN_S && if has_measured { row.is_measured } else { row.connected > 0 }
+        row.span_s >= JUDGED_SPAN_MIN_S
+            && if has_measured { row.is_measured } else { row.counters.connected > 0 }
     })
 }
 

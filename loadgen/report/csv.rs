@@ -14,19 +14,19 @@ const COLUMNS: &[Column] = &[
     ("span_s", |row| decimal(row.span_s)),
     ("phase", |row| row.phase.clone()),
     ("measured", |row| u8::from(row.is_measured).to_string()),
-    ("due", |row| row.due.to_string()),
-    ("sent", |row| row.sent.to_string()),
-    ("acknowledged", |row| row.acknowledged.to_string()),
-    ("rejected", |row| row.rejected.to_string()),
-    ("delivered", |row| row.delivered.to_string()),
-    ("duplicated", |row| row.duplicated.to_string()),
-    ("out_of_order", |row| row.out_of_order.to_string()),
-    ("connected", |row| row.connected.to_string()),
-    ("faults", |row| row.faults.to_string()),
-    ("open", |row| row.open.to_string()),
-    ("dialling", |row| row.dialling.to_string()),
-    ("sent_per_s", |row| decimal(row.per_s(row.sent))),
-    ("delivered_per_s", |row| decimal(row.per_s(row.delivered))),
+    ("due", |row| row.counters.due.to_string()),
+    ("sent", |row| row.counters.sent.to_string()),
+    ("acknowledged", |row| row.counters.acknowledged.to_string()),
+    ("rejected", |row| row.counters.rejected.to_string()),
+    ("delivered", |row| row.counters.delivered.to_string()),
+    ("duplicated", |row| row.counters.duplicated.to_string()),
+    ("out_of_order", |row| row.counters.out_of_order.to_string()),
+    ("connected", |row| row.counters.connected.to_string()),
+    ("faults", |row| row.counters.faults.to_string()),
+    ("open", |row| row.counters.open.to_string()),
+    ("dialling", |row| row.counters.dialling.to_string()),
+    ("sent_per_s", |row| decimal(row.per_s(row.counters.sent))),
+    ("delivered_per_s", |row| decimal(row.per_s(row.counters.delivered))),
     ("latency_p50_us", |row| latency(row, row.latency().p50_us)),
     ("latency_p90_us", |row| latency(row, row.latency().p90_us)),
     ("latency_p99_us", |row| latency(row, row.latency().p99_us)),
@@ -45,6 +45,7 @@ const COLUMNS: &[Column] = &[
     ("generator_rss_bytes", |row| row.generator.rss_bytes.to_string()),
     ("machine_busy", |row| decimal(row.machine.busy)),
     ("machine_stolen", |row| decimal(row.machine.stolen)),
+    ("ready", |row| row.counters.ready.to_string()),
 ];
 
 /// All rows below a line of names.
@@ -83,12 +84,18 @@ fn broker(row: &Row, value: fn(&ProcessUse) -> String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::series::Counters;
 
     #[test]
     fn every_row_has_every_column_and_what_is_absent_is_empty() {
         let bare = Row { at_s: 1.0, span_s: 1.0, phase: "connect".into(), ..Row::default() };
         let use_ = ProcessUse { cores: 0.5, rss_bytes: 4096, ..ProcessUse::default() };
-        let full = Row { is_measured: true, delivered: 500, broker: Some(use_), ..bare.clone() };
+        let full = Row {
+            is_measured: true,
+            counters: Counters { delivered: 500, ..bare.counters },
+            broker: Some(use_),
+            ..bare.clone()
+        };
         let text = table(&[bare, full]);
         let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
         assert_eq!(lines.len(), 3);

@@ -57,7 +57,7 @@ impl Report {
         let mut figures = Vec::new();
         let broker = self.broker.as_ref();
         if let Some(traffic) = &self.traffic {
-            let latency = &traffic.latency.summary;
+            let latency = &traffic.times.latency.summary;
             figures.extend([
                 (Metric::DeliveredPerS, traffic.delivered_per_s),
                 (Metric::LatencyP50Us, latency.p50_us),
@@ -86,7 +86,7 @@ impl Report {
     /// Latency, and messages delivered per second.
     pub(crate) fn latency_and_rate(&self) -> (Summary, f64) {
         let traffic = self.traffic.as_ref();
-        traffic.map(|traffic| (traffic.latency.summary, traffic.delivered_per_s)).unwrap_or_default()
+        traffic.map(|traffic| (traffic.times.latency.summary, traffic.delivered_per_s)).unwrap_or_default()
     }
 
     /// Connections made per second.
@@ -177,7 +177,7 @@ impl Intervals {
     /// A histogram that cannot be read.
     pub(crate) fn of(report: &Report) -> Result<Intervals, String> {
         let has_traffic = report.traffic.is_some();
-        let is_wanted = |row: &&Row| if has_traffic { row.is_measured } else { row.connected > 0 };
+        let is_wanted = |row: &&Row| if has_traffic { row.is_measured } else { row.counters.connected > 0 };
         let rows: Vec<&Row> = report.series.iter().filter(is_wanted).collect();
         let read = |row: &&Row| {
             let distribution = if has_traffic { &row.latency } else { &row.connecting };
@@ -191,7 +191,7 @@ impl Intervals {
         let place = |value: u64| values.partition_point(|other| *other < value) as u32;
         let part = |(row, histogram): (&&Row, &Vec<(u64, u64)>)| Part {
             span_s: row.span_s,
-            done: if has_traffic { row.delivered } else { row.connected } as f64,
+            done: if has_traffic { row.counters.delivered } else { row.counters.connected } as f64,
             cpu_us: row.broker.map_or(0.0, |broker| broker.cores * row.span_s * 1e6),
             buckets: histogram.iter().map(|(value, count)| (place(*value), *count)).collect(),
         };

@@ -7,6 +7,7 @@ mod costs;
 mod csv;
 mod digest;
 mod figures;
+mod flows;
 mod html;
 mod offenders;
 #[cfg(test)]
@@ -30,6 +31,7 @@ use crate::search::Search;
 use crate::series::{Distribution, Row};
 
 use costs::{BrokerCosts, GeneratorCosts};
+use flows::{FlowCounts, MessageCounts, Times};
 use offenders::OffenderRow;
 use verdict::Verdict;
 
@@ -130,61 +132,19 @@ struct ProbeCounts {
     time: Distribution,
 }
 
-/// What became of the messages of one flow.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-struct FlowCounts {
-    name: String,
-    publish_qos: u8,
-    /// The quality at which messages reach subscribers.
-    delivered_qos: u8,
-    /// Whether the sessions of its subscribers outlive their connections, and so keep what comes meanwhile.
-    keeps_sessions: bool,
-    due: u64,
-    sent: u64,
-    expected: u64,
-    delivered: u64,
-    lost: u64,
-    duplicated: u64,
-    out_of_order: u64,
-    strays: u64,
-    acknowledged: u64,
-    rejected: u64,
-    /// Publishes that were under way when their session ended: nobody knows whether they have arrived.
-    abandoned: u64,
-    /// Publishes that were sent again with DUP.
-    resent: u64,
-}
-
 /// What became of the messages.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 struct Flowed {
-    /// Messages that the schedule wanted sent; in a closed loop those sent.
-    due: u64,
-    sent: u64,
-    /// Deliveries that the messages sent lead to; 0 if the run was broken off. Of messages that were abandoned, those that
-    /// arrived.
-    expected: u64,
-    delivered: u64,
-    lost: u64,
-    duplicated: u64,
-    out_of_order: u64,
-    strays: u64,
-    acknowledged: u64,
-    rejected: u64,
-    abandoned: u64,
-    resent: u64,
+    #[serde(flatten)]
+    counts: MessageCounts,
     /// Messages at QoS 2 that came again before their release, which is allowed.
     repeated: u64,
     /// Length of the measured part, after the warm-up.
     measured_s: f64,
     sent_per_s: f64,
     delivered_per_s: f64,
-    /// From the time a message was meant to leave to its delivery.
-    latency: Distribution,
-    /// From the time it left.
-    service: Distribution,
-    /// From the time it was meant to leave to its last acknowledgement.
-    acknowledgement: Distribution,
+    #[serde(flatten)]
+    times: Times,
     /// How late the generator itself looked at what was due.
     lag: Summary,
     /// The counts by flow.
@@ -309,41 +269,13 @@ impl ProbeCounts {
     }
 }
 
-impl FlowCounts {
-    fn new(plan: &Plan, outcome: &Outcome, at: usize) -> FlowCounts {
-        let (lane, tally) = (&plan.workload.lanes[at], &outcome.tally.lanes[at]);
-        let (counts, sent) = (tally.ledger.counts(), outcome.sent[at]);
-        let accepted = sent.saturating_sub(tally.rejected + tally.abandoned);
-        let owed = accepted * u64::from(lane.copies()) + outcome.abandoned_arrived[at];
-        let expected = if outcome.broken.is_none() { owed } else { 0 };
-        FlowCounts {
-            name: lane.name.clone(),
-            publish_qos: lane.publish_qos.bits(),
-            delivered_qos: lane.delivered_qos().bits(),
-            keeps_sessions: keeps_sessions(plan, lane.subscribers.start),
-            due: outcome.due[at],
-            sent,
-            expected,
-            delivered: counts.delivered,
-            lost: expected.saturating_sub(counts.delivered),
-            duplicated: counts.duplicated,
-            out_of_order: counts.out_of_order,
-            strays: counts.strays,
-            acknowledged: tally.acknowledged,
-            rejected: tally.rejected,
-            abandoned: tally.abandoned,
-            resent: tally.resent,
-        }
-    }
-}
-
 impl Flowed {
     fn new(plan: &Plan, outcome: &Outcome) -> Flowed {
         let Outcome { tally, marks, lag, recording, .. } = outcome;
-        let totals = &recording.totals;
         let flows: Vec<_> =
             (0..plan.workload.lanes.len()).map(|at| FlowCounts::new(plan, outcome, at)).collect();
-        let sum = |of: fn(&FlowCounts) -> u64| flows.iter().map(of).sum::<u64>();
+        let mut counts = MessageCounts { strays: tally.foreign, ..MessageCounts::default() };
+        flows.iter().for_each(|flow| counts.add(&flow.counts));
         let window = span(&marks.open, &marks.close);
         let (open, close) = (marks.open.as_ref(), marks.close.as_ref());
         let grown = |of: fn(&Mark) -> u64| match (open, close) {
@@ -351,38 +283,18 @@ impl Flowed {
             _ => 0,
         };
         Flowed {
-            due: sum(|flow| flow.due),
-            sent: sum(|flow| flow.sent),
-            expected: sum(|flow| flow.expected),
-            delivered: sum(|flow| flow.delivered),
-            lost: sum(|flow| flow.lost),
-            duplicated: sum(|flow| flow.duplicated),
-            out_of_order: sum(|flow| flow.out_of_order),
-            strays: sum(|flow| flow.strays) + tally.foreign,
-            acknowledged: sum(|flow| flow.acknowledged),
-            rejected: sum(|flow| flow.rejected),
-            abandoned: sum(|flow| flow.abandoned),
-            resent: sum(|flow| flow.resent),
+            counts,
             repeated: tally.repeated,
             measured_s: seconds(window),
             sent_per_s: per_second(grown(|mark| mark.sent), window),
             delivered_per_s: per_second(grown(|mark| mark.delivered), window),
-            latency: Distribution::new(&totals.latency),
-            service: Distribution::new(&totals.service),
-            acknowledgement: Distribution::new(&totals.acknowledgement),
+            times: Times::new(&recording.totals.all_flows()),
             lag: *lag,
             offender_count: offenders::count(outcome),
             offenders: offenders::worst(plan, outcome),
             flows,
         }
     }
-}
-
-/// Whether the session of a client outlives its connection.
-fn keeps_sessions(plan: &Plan, client: u32) -> bool {
-    let mut groups = plan.workload.groups.iter();
-    let group = groups.find(|group| group.clients.contains(&client));
-    group.is_some_and(|group| group.terms.session_expiry_s.is_some())
 }
 
 /// Time between two marks, 0 if one is missing.

@@ -10,7 +10,7 @@ use crate::drive::{Broken, Marks};
 use crate::latency::Latency;
 use crate::ledger::Offender;
 use crate::process::Usage;
-use crate::series::{GeneratorUse, ProcessUse, Recording};
+use crate::series::{Counters, GeneratorUse, ProcessUse, Recording};
 use crate::stamp::{STAMP_BYTES, Stamp};
 
 use super::offenders::OFFENDERS_MAX;
@@ -99,7 +99,7 @@ fn a_good_run_is_ok_and_its_costs_are_divided_by_its_messages() {
     assert_eq!(report.exit_code(), 0);
     assert!(report.verdict.notes.is_empty());
     let (traffic, broker) = (report.traffic.as_ref().unwrap(), report.broker.as_ref().unwrap());
-    assert_eq!((traffic.expected, traffic.delivered, traffic.lost), (1000, 1000, 0));
+    assert_eq!((traffic.counts.expected, traffic.counts.delivered, traffic.counts.lost), (1000, 1000, 0));
     assert_eq!((traffic.sent_per_s, traffic.delivered_per_s), (100.0, 100.0));
     assert_eq!(broker.cpu_us_per_delivered, Some(2000.0));
     assert_eq!(report.generator.cpu_us_per_message, Some(500.0));
@@ -122,7 +122,7 @@ fn a_session_that_ends_with_its_connection_is_owed_nothing() {
     let report = report("-q 1", &cut);
     assert!(report.verdict.failures.is_empty(), "{:?}", report.verdict);
     assert!(report.verdict.notes[0].starts_with("1 messages not delivered at QoS 1: subscribers were away"));
-    assert_eq!(report.traffic.as_ref().unwrap().lost, 1, "the figure stays");
+    assert_eq!(report.traffic.as_ref().unwrap().counts.lost, 1, "the figure stays");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn what_was_in_doubt_and_arrived_hides_no_loss() {
     doubtful.sent = vec![1002];
     let report = report("-q 1", &doubtful);
     let traffic = report.traffic.as_ref().unwrap();
-    assert_eq!((traffic.expected, traffic.delivered, traffic.lost), (1000, 997, 3));
+    assert_eq!((traffic.counts.expected, traffic.counts.delivered, traffic.counts.lost), (1000, 997, 3));
     assert!(report.verdict.notes[0].starts_with("5 publishes were under way when their sessions ended"));
 }
 
@@ -189,7 +189,7 @@ fn a_generator_in_trouble_makes_the_run_invalid() {
     let interrupted = Outcome { broken: Some(Broken::Interrupted), ..outcome(0..500) };
     let report = report("", &interrupted);
     assert_eq!(report.exit_code(), 3);
-    assert_eq!(report.traffic.as_ref().unwrap().lost, 0, "what is missing was not waited for");
+    assert_eq!(report.traffic.as_ref().unwrap().counts.lost, 0, "what is missing was not waited for");
 }
 
 #[test]
@@ -269,7 +269,7 @@ pub(crate) fn report_of(intervals: &[(u64, u64, f64)]) -> Report {
             let mut latency = Latency::new();
             (0..*delivered).for_each(|_| latency.record(latency_us * 1000));
             Row {
-                delivered: *delivered,
+                counters: Counters { delivered: *delivered, ..Counters::default() },
                 latency: Some(Distribution::new(&latency)),
                 broker: Some(ProcessUse { cores: *cores, ..ProcessUse::default() }),
                 ..row(5, 0.2)

@@ -9,7 +9,7 @@ use crate::search::Search;
 
 use super::costs::{BrokerCosts, GeneratorCosts, Headroom, Span};
 use super::offenders::OffenderRow;
-use super::{Connections, Flowed, ProbeCounts, Report};
+use super::{Connections, FlowCounts, Flowed, MessageCounts, ProbeCounts, Report};
 
 /// Publishers that a reader at a terminal is told of.
 const OFFENDERS_SHOWN: usize = 5;
@@ -78,7 +78,7 @@ fn write_connections(connections: &Connections, out: &mut String) -> fmt::Result
 }
 
 fn write_traffic(traffic: &Flowed, out: &mut String) -> fmt::Result {
-    let Flowed { sent, expected, delivered, lost, duplicated, out_of_order, .. } = traffic;
+    let MessageCounts { sent, expected, delivered, lost, duplicated, out_of_order, .. } = &traffic.counts;
     write!(out, "messages      {sent} sent, {delivered} ")?;
     if *expected > 0 {
         write!(out, "of {expected} ")?;
@@ -91,10 +91,20 @@ fn write_traffic(traffic: &Flowed, out: &mut String) -> fmt::Result {
         write!(out, "{:.0}/s sent, ", traffic.sent_per_s)?;
     }
     writeln!(out, "{:.0}/s delivered over {:.2} s", traffic.delivered_per_s, traffic.measured_s)?;
-    write_distribution("latency", &traffic.latency.summary, out)?;
-    write_distribution("service", &traffic.service.summary, out)?;
-    write_distribution("ack", &traffic.acknowledgement.summary, out)?;
-    write_distribution("own lag", &traffic.lag, out)
+    write_distribution("latency", &traffic.times.latency.summary, out)?;
+    write_distribution("service", &traffic.times.service.summary, out)?;
+    write_distribution("ack", &traffic.times.acknowledgement.summary, out)?;
+    write_distribution("own lag", &traffic.lag, out)?;
+    for FlowCounts { name, counts, times, .. } in &traffic.flows {
+        let Some(times) = times else { continue };
+        writeln!(
+            out,
+            "{name:<13} {} sent, {} delivered, {} lost",
+            counts.sent, counts.delivered, counts.lost
+        )?;
+        write_distribution("", &times.latency.summary, out)?;
+    }
+    Ok(())
 }
 
 fn write_offenders(traffic: &Flowed, out: &mut String) -> fmt::Result {

@@ -152,10 +152,10 @@ fn judge_schedule(plan: &Plan, outcome: &Outcome, traffic: &Flowed) -> Vec<Strin
             seconds(plan.lag_max) * 1000.0
         ));
     }
-    if traffic.due > traffic.sent && outcome.broken.is_none() {
+    if traffic.counts.due > traffic.counts.sent && outcome.broken.is_none() {
         invalid.push(format!(
             "{} messages that were due never left, because sockets or windows had no room: the rate asked for was not reached",
-            traffic.due - traffic.sent
+            traffic.counts.due - traffic.counts.sent
         ));
     }
     invalid
@@ -167,7 +167,7 @@ fn judge_traffic(traffic: &Flowed, interrupted: u64, failures: &mut Vec<String>,
     for flow in &traffic.flows {
         let bits = flow.delivered_qos;
         let of = if traffic.flows.len() > 1 { format!(" ({})", flow.name) } else { String::new() };
-        match (flow.lost, bits) {
+        match (flow.counts.lost, bits) {
             (0, _) => {}
             (lost, 0) => notes.push(format!("{lost} messages lost at QoS 0{of}")),
             (lost, _) if interrupted > 0 && !flow.keeps_sessions => notes.push(format!(
@@ -176,21 +176,26 @@ fn judge_traffic(traffic: &Flowed, interrupted: u64, failures: &mut Vec<String>,
             )),
             (lost, _) => failures.push(format!("{lost} messages lost at QoS {bits}{of}")),
         }
-        if flow.duplicated > 0 {
+        if flow.is_shared && flow.counts.lost > 0 && flow.counts.delivered == 0 {
+            notes.push(format!(
+                "nothing came through the shared subscription{of}: the broker may not know shared subscriptions"
+            ));
+        }
+        if flow.counts.duplicated > 0 {
             let list = if bits == 1 { &mut *notes } else { &mut *failures };
-            list.push(format!("{} messages duplicated at QoS {bits}{of}", flow.duplicated));
+            list.push(format!("{} messages duplicated at QoS {bits}{of}", flow.counts.duplicated));
         }
     }
-    if traffic.abandoned > 0 {
+    if traffic.counts.abandoned > 0 {
         notes.push(format!(
             "{} publishes were under way when their sessions ended: the broker need not have taken them",
-            traffic.abandoned
+            traffic.counts.abandoned
         ));
     }
     for (count, what) in [
-        (traffic.out_of_order, "messages out of order"),
-        (traffic.strays, "messages that were for someone else"),
-        (traffic.rejected, "publishes refused"),
+        (traffic.counts.out_of_order, "messages out of order"),
+        (traffic.counts.strays, "messages that were for someone else"),
+        (traffic.counts.rejected, "publishes refused"),
     ] {
         if count > 0 {
             failures.push(format!("{count} {what}"));

@@ -4,12 +4,11 @@
 
 use crate::cli::TargetArgs;
 use crate::interruption;
-use crate::plan::Plan;
 use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::search::{Bound, Held, Search, SearchStep, Steps};
 
-use super::measure;
+use super::measure_scenario;
 
 /// Finds the highest rate at which the bound holds. Returns the report of that run, or of the last one if none held, with
 /// the whole search in it.
@@ -21,7 +20,7 @@ pub(super) fn find_rate(scenario: &Scenario, target: &TargetArgs, bound: Bound) 
     let (mut plan, mut steps, mut best) = (Steps::new(), Vec::new(), None::<(f64, Report)>);
     let mut last = None;
     while let Some(factor) = plan.next() {
-        let report = measure(Plan::new(scenario.clone().with_rates(factor)?, target)?)?;
+        let report = measure_scenario(scenario.clone().with_rates(factor)?, target)?;
         let step = judge(&report, bound, (whole * factor, factor));
         let held = if step.held { Held::Yes } else { Held::No };
         if !target.output.quiet {

@@ -127,7 +127,7 @@ impl Flow {
     pub(crate) fn in_words(&self) -> String {
         let pace = match (&self.pace, self.pace.rate_per_s()) {
             (Pace::Window { messages }, _) => format!(", closed loop with window {messages}"),
-            (_, Some(rate)) => format!(", open loop at {rate}/s"),
+            (_, Some(rate)) => format!(", open loop at {}/s", (rate * 100.0).round() / 100.0),
             (_, None) => String::new(),
         };
         format!("QoS {}/{}, {} B{pace}", self.qos, self.subscribe_qos(), self.payload)

@@ -11,11 +11,12 @@
 //! | `template` | text with places for numbers: topics, names |
 //! | `check` | what does not fit together |
 //! | `preset`, `change` | scenarios that come with the tool; one that is changed or scaled |
-//! | `typed` | the workloads of the command line as scenarios |
+//! | `typed`, `mixed` | the workloads of the command line as scenarios |
 
 mod change;
 mod check;
 mod flow;
+mod mixed;
 mod preset;
 mod stage;
 pub(crate) mod template;

@@ -38,6 +38,20 @@ fn defaults_are_filled_in_and_the_whole_can_be_read_again() {
 }
 
 #[test]
+fn the_mixed_workload_has_the_clients_and_the_rate_asked_for() {
+    let mixed = typed("mixed -n 1000 --rate 4410 --keep-alive 7").unwrap();
+    assert!((999..=1001).contains(&mixed.client_count()), "each kind is rounded: {}", mixed.client_count());
+    let rates: Vec<_> =
+        mixed.flows.iter().filter_map(|flow| flow.pace.rate_per_s()).map(f64::round).collect();
+    assert_eq!(rates, [4000.0, 400.0, 10.0]);
+    assert!(mixed.clients.iter().all(|group| group.keep_alive_s == 7));
+    assert_eq!(mixed.flows[1].topic, "bench/{run}/calls/{client}");
+    let smallest = typed("mixed -n 7 --topic-depth 5").unwrap();
+    assert!(smallest.clients.iter().all(|group| group.count > 0));
+    assert_eq!(smallest.flows[0].topic, "bench/{run}/readings/l4/{client}");
+}
+
+#[test]
 fn every_workload_of_the_command_line_is_a_scenario_that_can_be_written_down() {
     for line in [
         "fan-in -p 3 -s 2 -q 2 --rate 20k --duration 3s",
@@ -49,6 +63,7 @@ fn every_workload_of_the_command_line_is_a_scenario_that_can_be_written_down() {
         "reconnect -p 3 --session persistent --share 0.5",
         "fan-in --steps 1k:1s,2k:1s --payload 16..99 --topic fleet/{client}/{n}",
         "fan-in --bursts 10:1s --topic-depth 5",
+        "mixed -n 70 --rate 500 --topic-prefix x --topic-depth 6 -d 2s --warm-up 0s",
         "connect -n 7 --connect-rate 100",
         "idle -n 7 --hold 1s",
     ] {

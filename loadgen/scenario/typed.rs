@@ -42,6 +42,7 @@ pub(crate) fn from_workload(args: &WorkloadArgs) -> Result<Scenario, String> {
             let whole = flowing("reconnect", (*pairs, *pairs), Route::Pairs, (traffic, &common.client));
             cut_in_the_middle(whole, *share, Span(*within))
         }
+        WorkloadArgs::Mixed { mixed, common } => super::mixed::mixed(mixed, &common.client)?,
         WorkloadArgs::Connect { connections, common } => {
             connections_only("connect", *connections, None, &common.client)
         }
@@ -124,14 +125,18 @@ fn connections_only(name: &str, connections: u32, hold: Option<Nanos>, client: &
     scenario(name, &[("connections", connections)], Vec::new(), stages, client)
 }
 
-fn ramp(client: &ClientArgs) -> Stage {
+pub(super) fn ramp(client: &ClientArgs) -> Stage {
     Stage::Ramp { clients: Vec::new(), rate_per_s: client.connect_rate }
+}
+
+/// What brings a topic that has so many levels without them to the depth asked for.
+pub(super) fn levels(client: &ClientArgs, without: u32) -> String {
+    (without..client.topic_depth).map(|level| format!("/l{level}")).collect()
 }
 
 fn flow(name: &str, pace: Pace, message: &MessageArgs, client: &ClientArgs) -> Flow {
     let last = if name == "retained" { "{n}" } else { "{client}" };
-    let levels: String = (3..client.topic_depth).map(|level| format!("/l{level}")).collect();
-    let topic = format!("{}/{{run}}{levels}/{last}", client.topic_prefix);
+    let topic = format!("{}/{{run}}{}/{last}", client.topic_prefix, levels(client, 3));
     Flow {
         name: name.into(),
         from: "publishers".into(),
@@ -149,7 +154,7 @@ fn flow(name: &str, pace: Pace, message: &MessageArgs, client: &ClientArgs) -> F
     }
 }
 
-fn scenario(
+pub(super) fn scenario(
     name: &str,
     groups: &[(&str, u32)],
     flows: Vec<Flow>,
@@ -195,7 +200,7 @@ impl From<VersionArg> for Level {
 }
 
 impl Scenario {
-    fn with_patience(self, drain: Nanos) -> Scenario {
+    pub(super) fn with_patience(self, drain: Nanos) -> Scenario {
         Scenario { drain: Span(drain), ..self }
     }
 }

@@ -6,12 +6,16 @@
 //!
 //! | file | subject |
 //! | --- | --- |
+//! | `counters` | what is counted |
+//! | `recorders` | the histograms that a run records into |
 //! | `row` | what is told of one interval |
 //! | `observer` | the thread that makes rows |
 //! | `machine` | how busy the whole machine is |
 
+mod counters;
 mod machine;
 mod observer;
+mod recorders;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -22,67 +26,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use crate::clock::Nanos;
-use crate::latency::Latency;
 
 use observer::Observer;
 
+pub(crate) use counters::Counters;
+pub(crate) use recorders::{FlowRecorders, Recorders};
 #[cfg(test)]
 pub(crate) use row::GeneratorUse;
 pub(crate) use row::{Distribution, ProcessUse, Row};
-
-/// The histograms that a run records into.
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Recorders {
-    /// From the intended time to the delivery.
-    pub(crate) latency: Latency,
-    /// From the actual sending to the delivery.
-    pub(crate) service: Latency,
-    /// From the intended time to the last acknowledgement.
-    pub(crate) acknowledgement: Latency,
-    /// From the beginning of a connection until it was ready.
-    pub(crate) connecting: Latency,
-}
-
-impl Recorders {
-    pub(crate) fn new() -> Recorders {
-        let new = Latency::new;
-        Recorders { latency: new(), service: new(), acknowledgement: new(), connecting: new() }
-    }
-
-    fn merge(&mut self, other: &Recorders) {
-        self.latency.merge(&other.latency);
-        self.service.merge(&other.service);
-        self.acknowledgement.merge(&other.acknowledgement);
-        self.connecting.merge(&other.connecting);
-    }
-
-    fn clear(&mut self) {
-        self.latency.clear();
-        self.service.clear();
-        self.acknowledgement.clear();
-        self.connecting.clear();
-    }
-}
-
-/// What stands on the counters at a moment. All but the last two only grow.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub(crate) struct Counters {
-    /// Messages that the schedule wanted sent.
-    pub(crate) due: u64,
-    pub(crate) sent: u64,
-    pub(crate) acknowledged: u64,
-    pub(crate) rejected: u64,
-    pub(crate) delivered: u64,
-    pub(crate) duplicated: u64,
-    pub(crate) out_of_order: u64,
-    /// Connections that became ready.
-    pub(crate) connected: u64,
-    pub(crate) faults: u64,
-    /// Connections at this moment, ready or not.
-    pub(crate) open: u64,
-    /// Connections being made at this moment.
-    pub(crate) dialling: u64,
-}
 
 /// The end of an interval.
 #[derive(Clone, Debug)]
@@ -148,7 +99,7 @@ impl Series {
     pub(crate) fn roll(&mut self, mut to: Moment, recorders: &mut Recorders) {
         // A mark may be put back to when something last happened.
         to.at = to.at.max(self.began);
-        let empty = self.spares.try_recv().unwrap_or_else(|_| Recorders::new());
+        let empty = self.spares.try_recv().unwrap_or_else(|_| Recorders::new(recorders.flows.len()));
         let recorders = mem::replace(recorders, empty);
         let from = mem::replace(&mut self.began, to.at);
         self.next = to.at + self.interval;

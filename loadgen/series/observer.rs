@@ -52,7 +52,7 @@ impl Observer {
             last: Samples::take(broker_pids),
             counters: Counters::default(),
             rows: Vec::new(),
-            totals: Recorders::new(),
+            totals: Recorders::new(0),
         }
     }
 
@@ -76,63 +76,29 @@ impl Observer {
         let last = std::mem::replace(&mut self.last, samples);
         let span = (self.last.at - last.at).as_nanos() as Nanos;
         let broker = self.last.broker.as_ref().zip(last.broker.as_ref());
-        let recorders = &interval.recorders;
+        let (flows, connecting) = (interval.recorders.all_flows(), &interval.recorders.connecting);
         let row = Row {
             at_s: seconds(interval.to.at),
             span_s: seconds(interval.to.at - interval.from),
             phase: interval.to.phase.into(),
             is_measured: interval.to.is_measured,
-            latency: Distribution::of_some(&recorders.latency),
-            service: Distribution::of_some(&recorders.service),
-            acknowledgement: Distribution::of_some(&recorders.acknowledgement),
-            connecting: Distribution::of_some(&recorders.connecting),
-            broker: broker.map(|(now, before)| process_use(now, before, span)),
+            counters: interval.to.counters.since(&self.counters),
+            latency: Distribution::of_some(&flows.latency),
+            service: Distribution::of_some(&flows.service),
+            acknowledgement: Distribution::of_some(&flows.acknowledgement),
+            connecting: Distribution::of_some(connecting),
+            broker: broker.map(|(now, before)| ProcessUse::between(now, before, span)),
             generator: generator_use(&self.last.own, &last.own, span),
             machine: self.last.machine.since(last.machine),
-            ..counted(&interval.to.counters, &self.counters)
         };
         self.counters = interval.to.counters;
         row
     }
 }
 
-/// What was counted between two moments. A counter may begin anew when a run turns to something else.
-fn counted(now: &Counters, before: &Counters) -> Row {
-    let grown = |of: fn(&Counters) -> u64| of(now).saturating_sub(of(before));
-    Row {
-        due: grown(|counters| counters.due),
-        sent: grown(|counters| counters.sent),
-        acknowledged: grown(|counters| counters.acknowledged),
-        rejected: grown(|counters| counters.rejected),
-        delivered: grown(|counters| counters.delivered),
-        duplicated: grown(|counters| counters.duplicated),
-        out_of_order: grown(|counters| counters.out_of_order),
-        connected: grown(|counters| counters.connected),
-        faults: grown(|counters| counters.faults),
-        open: now.open,
-        dialling: now.dialling,
-        ..Row::default()
-    }
-}
-
-fn process_use(now: &Sample, before: &Sample, span: Nanos) -> ProcessUse {
-    let usage = now.usage.since(&before.usage);
-    let busiest_ns = now.threads_since(before).map(|thread| thread.run_ns).max();
-    ProcessUse {
-        cores: if span > 0 { usage.cpu_s / seconds(span) } else { 0.0 },
-        user_s: usage.user_s,
-        system_s: usage.system_s,
-        busiest_thread: share(busiest_ns.unwrap_or(0), span),
-        rss_bytes: usage.rss_bytes,
-        threads: usage.threads,
-        voluntary_switches: usage.voluntary_switches,
-        involuntary_switches: usage.involuntary_switches,
-    }
-}
-
 fn generator_use(now: &Sample, before: &Sample, span: Nanos) -> GeneratorUse {
     let (main, earlier) = (now.main_thread(), before.main_thread());
-    let all = process_use(now, before, span);
+    let all = ProcessUse::between(now, before, span);
     GeneratorUse {
         cores: all.cores,
         busy: share(main.run_ns.saturating_sub(earlier.run_ns), span),

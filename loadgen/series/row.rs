@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{Nanos, seconds};
 use crate::latency::{Latency, Summary};
+use crate::process::Sample;
+
+use super::Counters;
 
 /// A distribution in numbers and as a whole.
 #[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize)]
@@ -43,6 +46,24 @@ pub(crate) struct ProcessUse {
     pub(crate) involuntary_switches: u64,
 }
 
+impl ProcessUse {
+    /// What was used between two samples, which are so far apart.
+    pub(crate) fn between(now: &Sample, before: &Sample, span: Nanos) -> ProcessUse {
+        let usage = now.usage.since(&before.usage);
+        let busiest_ns = now.threads_since(before).map(|thread| thread.run_ns).max();
+        ProcessUse {
+            cores: if span > 0 { usage.cpu_s / seconds(span) } else { 0.0 },
+            user_s: usage.user_s,
+            system_s: usage.system_s,
+            busiest_thread: share(busiest_ns.unwrap_or(0), span),
+            rss_bytes: usage.rss_bytes,
+            threads: usage.threads,
+            voluntary_switches: usage.voluntary_switches,
+            involuntary_switches: usage.involuntary_switches,
+        }
+    }
+}
+
 /// What the generator used in an interval.
 #[derive(Clone, Copy, Default, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct GeneratorUse {
@@ -74,21 +95,8 @@ pub(crate) struct Row {
     pub(crate) phase: String,
     /// Whether rates and costs are taken from it.
     pub(crate) is_measured: bool,
-    pub(crate) due: u64,
-    pub(crate) sent: u64,
-    pub(crate) acknowledged: u64,
-    pub(crate) rejected: u64,
-    pub(crate) delivered: u64,
-    pub(crate) duplicated: u64,
-    pub(crate) out_of_order: u64,
-    /// Connections that became ready.
-    pub(crate) connected: u64,
-    /// Connections that failed or ended by themselves.
-    pub(crate) faults: u64,
-    /// Connections at the end, ready or not.
-    pub(crate) open: u64,
-    /// Connections being made at the end.
-    pub(crate) dialling: u64,
+    #[serde(flatten)]
+    pub(crate) counters: Counters,
     /// Of what was delivered in this interval; nothing of what was meant to leave during the warm-up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) latency: Option<Distribution>,
@@ -115,18 +123,10 @@ impl Row {
             if other.generator.busy > self.generator.busy { other.generator } else { self.generator };
         let rss_bytes = self.generator.rss_bytes + other.generator.rss_bytes;
         let cores = self.generator.cores + other.generator.cores;
+        let mut counters = self.counters;
+        counters.add(&other.counters);
         Ok(Row {
-            due: self.due + other.due,
-            sent: self.sent + other.sent,
-            acknowledged: self.acknowledged + other.acknowledged,
-            rejected: self.rejected + other.rejected,
-            delivered: self.delivered + other.delivered,
-            duplicated: self.duplicated + other.duplicated,
-            out_of_order: self.out_of_order + other.out_of_order,
-            connected: self.connected + other.connected,
-            faults: self.faults + other.faults,
-            open: self.open + other.open,
-            dialling: self.dialling + other.dialling,
+            counters,
             is_measured: self.is_measured && other.is_measured,
             latency: merged(&self.latency, &other.latency)?,
             service: merged(&self.service, &other.service)?,
@@ -150,7 +150,8 @@ impl Row {
     /// CPU microseconds of the broker per message delivered.
     pub(crate) fn broker_us_per_delivered(&self) -> Option<f64> {
         let cpu_s = self.broker?.cores * self.span_s;
-        (self.delivered > 0).then(|| cpu_s * 1e6 / self.delivered as f64)
+        let delivered = self.counters.delivered;
+        (delivered > 0).then(|| cpu_s * 1e6 / delivered as f64)
     }
 }
 

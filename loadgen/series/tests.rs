@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use crate::clock::{MILLISECOND, SECOND};
+use crate::latency::Latency;
 
 use super::*;
 
@@ -17,36 +18,37 @@ fn rows_tell_what_each_interval_added_and_the_totals_hold_everything() {
     let rows = Arc::clone(&seen);
     let watcher: Watcher = Box::new(move |row| rows.lock().unwrap().push(row.clone()));
     let mut series = Series::start(SECOND, &[std::process::id()], vec![watcher]).unwrap();
-    let mut recorders = Recorders::new();
+    let mut recorders = Recorders::new(1);
     assert_eq!(series.next_due(), SECOND);
-    recorders.latency.record(5 * MILLISECOND);
-    recorders.latency.record(6 * MILLISECOND);
+    recorders.flows[0].latency.record(5 * MILLISECOND);
+    recorders.flows[0].latency.record(6 * MILLISECOND);
     series.roll(moment(SECOND, 10, 8), &mut recorders);
-    assert_eq!(recorders, Recorders::new(), "the next interval begins empty");
+    assert_eq!(recorders, Recorders::new(1), "the next interval begins empty");
     assert_eq!(series.next_due(), 2 * SECOND);
     series.roll(moment(SECOND + SECOND / 2, 15, 8), &mut recorders);
-    recorders.latency.record(7 * MILLISECOND);
+    recorders.flows[0].latency.record(7 * MILLISECOND);
     series.roll(moment(3 * SECOND, 0, 20), &mut recorders);
     let Recording { rows, totals } = series.finish();
 
     assert_eq!(*seen.lock().unwrap(), rows, "whoever watches sees the same");
-    let figures: Vec<_> = rows.iter().map(|row| (row.at_s, row.span_s, row.sent, row.delivered)).collect();
+    let figures: Vec<_> =
+        rows.iter().map(|row| (row.at_s, row.span_s, row.counters.sent, row.counters.delivered)).collect();
     assert_eq!(figures, [(1.0, 1.0, 10, 8), (1.5, 0.5, 5, 0), (3.0, 1.5, 0, 12)]);
     assert_eq!(rows[0].latency().count, 2);
     assert_eq!(rows[1].latency, None);
-    assert_eq!(rows[2].per_s(rows[2].delivered), 8.0);
+    assert_eq!(rows[2].per_s(rows[2].counters.delivered), 8.0);
     assert!(rows[0].broker.is_some_and(|broker| broker.rss_bytes > 0 && broker.threads > 1));
-    assert_eq!(totals.latency.count(), 3);
+    assert_eq!(totals.flows[0].latency.count(), 3);
     let parts = rows.iter().filter_map(|row| row.latency.as_ref());
     let mut merged = Latency::new();
     parts.for_each(|part| merged.merge(&Latency::from_text(&part.histogram).unwrap()));
-    assert_eq!(merged.summary(), totals.latency.summary());
+    assert_eq!(merged.summary(), totals.flows[0].latency.summary());
 }
 
 #[test]
 fn a_broker_that_is_gone_is_told_by_its_absence() {
     let mut series = Series::start(SECOND, &[u32::MAX], Vec::new()).unwrap();
-    series.roll(moment(SECOND, 0, 0), &mut Recorders::new());
+    series.roll(moment(SECOND, 0, 0), &mut Recorders::new(1));
     assert_eq!(series.finish().rows[0].broker, None);
 }
 
@@ -56,7 +58,7 @@ fn a_row_comes_back_from_its_json() {
     latency.record(1_234_567);
     let broker = ProcessUse { cores: 0.25, rss_bytes: 7, ..ProcessUse::default() };
     let row = Row {
-        delivered: 5,
+        counters: Counters { delivered: 5, ..Counters::default() },
         span_s: 0.5,
         latency: Some(Distribution::new(&latency)),
         broker: Some(broker),

@@ -101,6 +101,6 @@ fn requests_are_answered_in_both_versions() {
         let outcome = run(arguments);
         let counts = outcome.tally.counts();
         assert_eq!((counts.delivered, counts.strays, counts.duplicated), (300, 0, 0), "{arguments}");
-        assert_eq!(outcome.recording.totals.latency.summary().count, 300, "{arguments}");
+        assert_eq!(outcome.recording.totals.flows[0].latency.summary().count, 300, "{arguments}");
     }
 }

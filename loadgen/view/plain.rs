@@ -25,9 +25,9 @@ fn line(row: &Row) -> String {
         "{:7.1} s  {:<9} {} connections  sent {:.0}/s  delivered {:.0}/s",
         row.at_s,
         row.phase,
-        row.open,
-        row.per_s(row.sent),
-        row.per_s(row.delivered),
+        row.counters.open,
+        row.per_s(row.counters.sent),
+        row.per_s(row.counters.delivered),
     );
     if latency.count > 0 {
         line += &format!(
@@ -38,8 +38,8 @@ fn line(row: &Row) -> String {
     if let Some(broker) = row.broker {
         line += &format!("  broker {:.2} cores {} MiB", broker.cores, broker.rss_bytes >> 20);
     }
-    if row.faults > 0 {
-        line += &format!("  {} faults", row.faults);
+    if row.counters.faults > 0 {
+        line += &format!("  {} faults", row.counters.faults);
     }
     line
 }
@@ -47,16 +47,16 @@ fn line(row: &Row) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::series::ProcessUse;
+    use crate::series::{Counters, ProcessUse};
 
     #[test]
     fn a_line_tells_what_there_is() {
-        let row =
-            Row { at_s: 2.0, span_s: 0.5, phase: "publish".into(), open: 7, sent: 10, ..Row::default() };
+        let counters = Counters { open: 7, sent: 10, ..Counters::default() };
+        let row = Row { at_s: 2.0, span_s: 0.5, phase: "publish".into(), counters, ..Row::default() };
         let expected = "    2.0 s  publish   7 connections  sent 20/s  delivered 0/s";
         assert_eq!(line(&row), expected);
         let use_ = ProcessUse { cores: 0.5, rss_bytes: 9 << 20, ..ProcessUse::default() };
-        let row = Row { broker: Some(use_), faults: 3, ..row };
+        let row = Row { broker: Some(use_), counters: Counters { faults: 3, ..row.counters }, ..row };
         assert_eq!(line(&row), format!("{expected}  broker 0.50 cores 9 MiB  3 faults"));
     }
 }

@@ -10,7 +10,7 @@ use std::thread;
 
 use tiny_http::{Header, Request, Response, Server};
 
-use crate::series::{Row, Watcher};
+use crate::series::{Counters, Row, Watcher};
 
 const PATH: &str = "/metrics";
 const CONTENT_TYPE: &str = "Content-Type: text/plain; version=0.0.4; charset=utf-8";
@@ -18,44 +18,41 @@ const CONTENT_TYPE: &str = "Content-Type: text/plain; version=0.0.4; charset=utf
 /// What the rows so far add up to.
 #[derive(Default, Debug)]
 struct Figures {
-    sent: u64,
-    acknowledged: u64,
-    delivered: u64,
-    duplicated: u64,
-    out_of_order: u64,
-    connected: u64,
-    faults: u64,
+    /// Gauges in it say nothing.
+    total: Counters,
     broker_cpu_s: f64,
     last: Row,
 }
 
 impl Figures {
     fn add(&mut self, row: &Row) {
-        self.sent += row.sent;
-        self.acknowledged += row.acknowledged;
-        self.delivered += row.delivered;
-        self.duplicated += row.duplicated;
-        self.out_of_order += row.out_of_order;
-        self.connected += row.connected;
-        self.faults += row.faults;
+        self.total.add(&row.counters);
         self.broker_cpu_s += row.broker.map_or(0.0, |broker| broker.cores * row.span_s);
         self.last = row.clone();
     }
 
     fn write(&self, out: &mut String) -> fmt::Result {
         for (name, help, value) in [
-            ("sent", "Messages sent.", self.sent),
-            ("acknowledged", "Publishes acknowledged.", self.acknowledged),
-            ("delivered", "Messages delivered for the first time.", self.delivered),
-            ("duplicated", "Messages delivered again.", self.duplicated),
-            ("out_of_order", "Messages delivered after a later one.", self.out_of_order),
-            ("connected", "Connections that became ready.", self.connected),
-            ("faults", "Connections that failed or ended by themselves.", self.faults),
+            ("sent", "Messages sent.", self.total.sent),
+            ("acknowledged", "Publishes acknowledged.", self.total.acknowledged),
+            ("delivered", "Messages delivered for the first time.", self.total.delivered),
+            ("duplicated", "Messages delivered again.", self.total.duplicated),
+            ("out_of_order", "Messages delivered after a later one.", self.total.out_of_order),
+            ("connected", "Connections that became ready.", self.total.connected),
+            ("faults", "Connections that failed or ended by themselves.", self.total.faults),
         ] {
             write_metric(out, &format!("{name}_total"), "counter", help, value)?;
         }
-        write_metric(out, "connections_open", "gauge", "Connections at present.", self.last.open)?;
-        write_metric(out, "connections_dialling", "gauge", "Connections being made.", self.last.dialling)?;
+        let help = "Clients connected and, where they are to, subscribed.";
+        write_metric(out, "connections_ready", "gauge", help, self.last.counters.ready)?;
+        write_metric(out, "connections_open", "gauge", "Connections at present.", self.last.counters.open)?;
+        write_metric(
+            out,
+            "connections_dialling",
+            "gauge",
+            "Connections being made.",
+            self.last.counters.dialling,
+        )?;
         self.write_latency(out)?;
         let generator = self.last.generator;
         write_metric(
@@ -187,8 +184,7 @@ mod tests {
         let broker = ProcessUse { cores: 0.5, rss_bytes: 4096, ..ProcessUse::default() };
         let row = Row {
             span_s: 2.0,
-            delivered: 5,
-            open: 7,
+            counters: Counters { delivered: 5, open: 7, ..Counters::default() },
             latency: Some(Distribution::new(&latency)),
             broker: Some(broker),
             ..Row::default()

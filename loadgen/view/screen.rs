@@ -12,7 +12,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType, Paragraph};
 
 use crate::latency::{Latency, Summary};
-use crate::series::Row;
+use crate::series::{Counters, Row};
 
 use super::heat::{Column, HeatMap, column};
 
@@ -29,34 +29,18 @@ pub(super) struct Screen {
     title: String,
     rows: Vec<Row>,
     columns: Vec<Column>,
-    sent: u64,
-    delivered: u64,
-    duplicated: u64,
-    out_of_order: u64,
-    faults: u64,
+    /// Gauges in it say nothing.
+    total: Counters,
 }
 
 impl Screen {
     pub(super) fn new(title: String) -> Screen {
-        Screen {
-            title,
-            rows: Vec::new(),
-            columns: Vec::new(),
-            sent: 0,
-            delivered: 0,
-            duplicated: 0,
-            out_of_order: 0,
-            faults: 0,
-        }
+        Screen { title, rows: Vec::new(), columns: Vec::new(), total: Counters::default() }
     }
 
     /// Takes the next row.
     pub(super) fn add(&mut self, row: Row) {
-        self.sent += row.sent;
-        self.delivered += row.delivered;
-        self.duplicated += row.duplicated;
-        self.out_of_order += row.out_of_order;
-        self.faults += row.faults;
+        self.total.add(&row.counters);
         if row.span_s < SPAN_MIN_S {
             return;
         }
@@ -94,15 +78,15 @@ impl Screen {
     }
 
     fn draw_rates(&self, frame: &mut Frame<'_>, area: Rect) {
-        let is_connecting = self.delivered == 0 && self.sent == 0;
+        let is_connecting = self.total.delivered == 0 && self.total.sent == 0;
         let lines: [Rate; 2] = match is_connecting {
             true => [
-                ("connected/s", Color::Cyan, |row| row.per_s(row.connected)),
-                ("faults/s", Color::Red, |row| row.per_s(row.faults)),
+                ("connected/s", Color::Cyan, |row| row.per_s(row.counters.connected)),
+                ("faults/s", Color::Red, |row| row.per_s(row.counters.faults)),
             ],
             false => [
-                ("delivered/s", Color::Cyan, |row| row.per_s(row.delivered)),
-                ("sent/s", Color::Yellow, |row| row.per_s(row.sent)),
+                ("delivered/s", Color::Cyan, |row| row.per_s(row.counters.delivered)),
+                ("sent/s", Color::Yellow, |row| row.per_s(row.counters.sent)),
             ],
         };
         let points = lines.map(|(name, colour, of)| (name, colour, self.points(of)));
@@ -139,16 +123,17 @@ impl Screen {
         let Some(row) = self.rows.last() else { return Vec::new() };
         let times = times(row);
         let mut lines = vec![
-            entry("open", row.open),
-            entry("being made", row.dialling),
-            entry("failed or ended", self.faults),
+            entry("ready", row.counters.ready),
+            entry("open", row.counters.open),
+            entry("being made", row.counters.dialling),
+            entry("failed or ended", self.total.faults),
             Line::default(),
-            entry("sent", self.sent),
-            entry("delivered", self.delivered),
-            entry("duplicated", self.duplicated),
-            entry("out of order", self.out_of_order),
-            entry("sent/s", short(row.per_s(row.sent))),
-            entry("delivered/s", short(row.per_s(row.delivered))),
+            entry("sent", self.total.sent),
+            entry("delivered", self.total.delivered),
+            entry("duplicated", self.total.duplicated),
+            entry("out of order", self.total.out_of_order),
+            entry("sent/s", short(row.per_s(row.counters.sent))),
+            entry("delivered/s", short(row.per_s(row.counters.delivered))),
             Line::default(),
         ];
         for (name, us) in
@@ -262,9 +247,7 @@ mod tests {
             at_s: f64::from(second),
             span_s: 1.0,
             phase: "publish".into(),
-            sent: 1000,
-            delivered: 2000,
-            open: 12,
+            counters: Counters { sent: 1000, delivered: 2000, open: 12, ..Counters::default() },
             latency: Some(Distribution::new(&latency)),
             broker: Some(ProcessUse { cores: 0.75, rss_bytes: 9 << 20, ..ProcessUse::default() }),
             ..Row::default()

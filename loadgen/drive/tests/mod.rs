@@ -63,7 +63,7 @@ fn a_faithful_broker_is_found_faithful() {
     for arguments in ["-q 0 -m 400 --rate 20k", "-q 1 -m 400 --rate 20k", "-q 1 -m 400 --window 5"] {
         let outcome = run(arguments, Mischief::Nothing);
         assert_eq!(outcome.tally.counts(), CLEAN, "{arguments}");
-        assert_eq!(outcome.recording.totals.latency.summary().count, 800);
+        assert_eq!(outcome.recording.totals.flows[0].latency.summary().count, 800);
         assert_eq!((outcome.sent[0], outcome.due[0]), (400, 400));
         assert_eq!((outcome.tally.connected, outcome.tally.faults), (CONNECTIONS.into(), 0));
     }
@@ -75,8 +75,15 @@ fn the_rows_of_the_series_add_up_to_the_run() {
     let rows = &outcome.recording.rows;
     assert!(rows.len() >= 4, "{rows:?}");
     let sum = |of: fn(&Row) -> u64| rows.iter().map(of).sum::<u64>();
-    assert_eq!((sum(|row| row.sent), sum(|row| row.delivered)), (400, 800));
-    assert_eq!((sum(|row| row.due), sum(|row| row.acknowledged), sum(|row| row.connected)), (400, 400, 4));
+    assert_eq!((sum(|row| row.counters.sent), sum(|row| row.counters.delivered)), (400, 800));
+    assert_eq!(
+        (
+            sum(|row| row.counters.due),
+            sum(|row| row.counters.acknowledged),
+            sum(|row| row.counters.connected)
+        ),
+        (400, 400, 4)
+    );
     assert_eq!(sum(|row| row.latency().count), 800);
     assert!(rows.windows(2).all(|pair| pair[0].at_s <= pair[1].at_s));
     assert!(rows.iter().any(|row| row.is_measured && row.phase == "publish"));
@@ -86,7 +93,7 @@ fn the_rows_of_the_series_add_up_to_the_run() {
 fn every_publish_at_qos_1_is_acknowledged() {
     let outcome = run("-q 1 -m 400 --inflight 3 --rate 20k", Mischief::Nothing);
     assert_eq!(outcome.tally.lanes[0].acknowledged, 400);
-    assert_eq!(outcome.recording.totals.acknowledgement.summary().count, 400);
+    assert_eq!(outcome.recording.totals.flows[0].acknowledgement.summary().count, 400);
 }
 
 #[test]

@@ -71,8 +71,8 @@ impl Time<'_> {
 
 fn rates(time: &Time<'_>) -> Plot {
     let lines = vec![
-        time.line("delivered", |row| Some(row.per_s(row.delivered))),
-        time.line("sent", |row| Some(row.per_s(row.sent))),
+        time.line("delivered", |row| Some(row.per_s(row.counters.delivered))),
+        time.line("sent", |row| Some(row.per_s(row.counters.sent))),
     ];
     let caption = "Messages per second. The marked part of the run is the measured one.";
     Plot { caption: caption.into(), ..time.plot("Rate", Unit::PerSecond, lines) }
@@ -102,7 +102,7 @@ fn latencies(time: &Time<'_>) -> Plot {
 }
 
 fn connecting_rate(time: &Time<'_>) -> Plot {
-    let lines = vec![time.line("ready", |row| Some(row.per_s(row.connected)))];
+    let lines = vec![time.line("ready", |row| Some(row.per_s(row.counters.connected)))];
     let caption = "Connections that became ready, per second.";
     Plot { caption: caption.into(), ..time.plot("Connections made", Unit::PerSecond, lines) }
 }
@@ -144,11 +144,12 @@ fn memory(time: &Time<'_>) -> Plot {
 
 fn connections(time: &Time<'_>) -> Plot {
     let lines = vec![
-        time.line("open", |row| Some(row.open as f64)),
-        time.line("being made", |row| Some(row.dialling as f64)),
-        time.line("failed or ended", |row| Some(row.faults as f64)),
+        time.line("ready", |row| Some(row.counters.ready as f64)),
+        time.line("open", |row| Some(row.counters.open as f64)),
+        time.line("being made", |row| Some(row.counters.dialling as f64)),
+        time.line("failed or ended", |row| Some(row.counters.faults as f64)),
     ];
-    let caption = "Open and being made at the end of each interval; failed or ended during it.";
+    let caption = "Ready, open and being made at the end of each interval; failed or ended during it.";
     Plot { caption: caption.into(), ..time.plot("Connections", Unit::Count, lines) }
 }
 
@@ -156,9 +157,9 @@ fn connections(time: &Time<'_>) -> Plot {
 fn distributions(report: &Report) -> Vec<(&'static str, Latency)> {
     let Some(traffic) = &report.traffic else { return Vec::new() };
     let named = [
-        ("latency", &traffic.latency),
-        ("service time", &traffic.service),
-        ("acknowledgement", &traffic.acknowledgement),
+        ("latency", &traffic.times.latency),
+        ("service time", &traffic.times.service),
+        ("acknowledgement", &traffic.times.acknowledgement),
     ];
     let read = |(name, found): (_, &Distribution)| Some((name, Latency::from_text(&found.histogram).ok()?));
     named.into_iter().filter_map(read).filter(|(_, latency)| latency.count() > 0).collect()

@@ -78,14 +78,14 @@ fn tiles(report: &Report) -> Vec<(String, &'static str)> {
     let mut tiles = Vec::new();
     match &report.traffic {
         Some(traffic) => {
-            let latency = &traffic.latency.summary;
+            let latency = &traffic.times.latency.summary;
             tiles.extend([
                 (Unit::PerSecond.show(traffic.delivered_per_s), "delivered"),
                 (Unit::Micros.show(latency.p50_us), "median latency"),
                 (Unit::Micros.show(latency.p99_us), "p99 latency"),
                 (Unit::Micros.show(latency.p999_us), "p99.9 latency"),
                 (Unit::Micros.show(latency.max_us), "longest latency"),
-                (Unit::Count.show(traffic.lost as f64), "lost"),
+                (Unit::Count.show(traffic.counts.lost as f64), "lost"),
             ]);
         }
         None => {

@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 
 use crate::latency::Summary;
 
-use super::super::Report;
+use super::super::{MessageCounts, Report};
 use super::escape;
 use super::scale::Unit;
 
@@ -55,6 +55,10 @@ pub(super) fn write_tables(report: &Report, out: &mut String) -> fmt::Result {
     if report.traffic.is_some() {
         write_table("Messages", &messages(report), out)?;
     }
+    let flows = flows(report);
+    if flows.len() > 1 {
+        write_table("Flows", &flows, out)?;
+    }
     let offenders = offenders(report);
     if !offenders.is_empty() {
         write_table("Worst publishers", &offenders, out)?;
@@ -74,21 +78,25 @@ pub(super) fn write_tables(report: &Report, out: &mut String) -> fmt::Result {
 }
 
 fn write_distributions(report: &Report, out: &mut String) -> fmt::Result {
-    let mut rows: Vec<(&str, &Summary)> = Vec::new();
+    let mut rows: Vec<(String, &Summary)> = Vec::new();
     if let Some(traffic) = &report.traffic {
-        rows.push(("latency", &traffic.latency.summary));
-        rows.push(("service time", &traffic.service.summary));
-        rows.push(("acknowledgement", &traffic.acknowledgement.summary));
-        rows.push(("generator's lag", &traffic.lag));
+        rows.push(("latency".into(), &traffic.times.latency.summary));
+        rows.push(("service time".into(), &traffic.times.service.summary));
+        rows.push(("acknowledgement".into(), &traffic.times.acknowledgement.summary));
+        rows.push(("generator's lag".into(), &traffic.lag));
+        let several = traffic.flows.iter().filter_map(|flow| Some((flow, flow.times.as_ref()?)));
+        rows.extend(
+            several.map(|(flow, times)| (format!("latency of {}", flow.name), &times.latency.summary)),
+        );
     }
-    rows.push(("connecting", &report.connections.time.summary));
+    rows.push(("connecting".into(), &report.connections.time.summary));
     writeln!(out, "<div class=\"table wide\"><h3>Durations</h3><table><tr><th></th>")?;
     for name in ["p50", "p90", "p99", "p99.9", "p99.99", "max"] {
         write!(out, "<th class=\"n\">{name}</th>")?;
     }
     writeln!(out, "</tr>")?;
     for (name, summary) in rows.into_iter().filter(|(_, summary)| summary.count > 0) {
-        write!(out, "<tr><th>{name}</th>")?;
+        write!(out, "<tr><th>{}</th>", escape(&name))?;
         let Summary { p50_us, p90_us, p99_us, p999_us, p9999_us, max_us, .. } = *summary;
         for us in [p50_us, p90_us, p99_us, p999_us, p9999_us, max_us] {
             write!(out, "<td class=\"n\">{}</td>", Unit::Micros.show(us))?;
@@ -113,20 +121,32 @@ fn entry(name: &str, value: impl fmt::Display) -> Entry {
 fn messages(report: &Report) -> Vec<Entry> {
     let Some(traffic) = &report.traffic else { return Vec::new() };
     vec![
-        entry("due by the schedule", traffic.due),
-        entry("sent", traffic.sent),
-        entry("deliveries expected", traffic.expected),
-        entry("delivered", traffic.delivered),
-        entry("lost", traffic.lost),
-        entry("duplicated", traffic.duplicated),
-        entry("out of order", traffic.out_of_order),
-        entry("for someone else", traffic.strays),
-        entry("acknowledged", traffic.acknowledged),
-        entry("refused", traffic.rejected),
+        entry("due by the schedule", traffic.counts.due),
+        entry("sent", traffic.counts.sent),
+        entry("deliveries expected", traffic.counts.expected),
+        entry("delivered", traffic.counts.delivered),
+        entry("lost", traffic.counts.lost),
+        entry("duplicated", traffic.counts.duplicated),
+        entry("out of order", traffic.counts.out_of_order),
+        entry("for someone else", traffic.counts.strays),
+        entry("acknowledged", traffic.counts.acknowledged),
+        entry("refused", traffic.counts.rejected),
         entry("measured for", Unit::Seconds.show(traffic.measured_s)),
         entry("sent per second", format!("{:.0}", traffic.sent_per_s)),
         entry("delivered per second", format!("{:.0}", traffic.delivered_per_s)),
     ]
+}
+
+fn flows(report: &Report) -> Vec<Entry> {
+    let rows = report.traffic.iter().flat_map(|traffic| &traffic.flows);
+    rows.map(|flow| {
+        let MessageCounts { sent, delivered, lost, duplicated, out_of_order, .. } = &flow.counts;
+        let counts = format!(
+            "{sent} sent, {delivered} delivered, {lost} lost, {duplicated} duplicated, {out_of_order} out of order"
+        );
+        (flow.name.clone(), counts)
+    })
+    .collect()
 }
 
 fn offenders(report: &Report) -> Vec<Entry> {

@@ -1,0 +1,64 @@
+//! What a run counts: as it stands at a moment, and as it grew in an interval.
+//!
+//! Owns the names, which are those of a row. Must never know who counts.
+
+use serde::{Deserialize, Serialize};
+
+/// What stands on the counters at a moment, or what an interval added to them. All but the last three only grow.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Counters {
+    /// Messages that the schedule wanted sent.
+    pub(crate) due: u64,
+    pub(crate) sent: u64,
+    pub(crate) acknowledged: u64,
+    pub(crate) rejected: u64,
+    pub(crate) delivered: u64,
+    pub(crate) duplicated: u64,
+    pub(crate) out_of_order: u64,
+    /// Connections that became ready.
+    pub(crate) connected: u64,
+    /// Connections that failed or ended by themselves.
+    pub(crate) faults: u64,
+    /// Clients at this moment that are connected and, where they are to, have subscribed.
+    #[serde(default)]
+    pub(crate) ready: u64,
+    /// Connections at this moment, ready or not.
+    pub(crate) open: u64,
+    /// Connections being made at this moment.
+    pub(crate) dialling: u64,
+}
+
+impl Counters {
+    /// What was added since an earlier moment. A counter may begin anew when a run turns to something else.
+    pub(super) fn since(&self, earlier: &Counters) -> Counters {
+        let grown = |of: fn(&Counters) -> u64| of(self).saturating_sub(of(earlier));
+        Counters {
+            due: grown(|counters| counters.due),
+            sent: grown(|counters| counters.sent),
+            acknowledged: grown(|counters| counters.acknowledged),
+            rejected: grown(|counters| counters.rejected),
+            delivered: grown(|counters| counters.delivered),
+            duplicated: grown(|counters| counters.duplicated),
+            out_of_order: grown(|counters| counters.out_of_order),
+            connected: grown(|counters| counters.connected),
+            faults: grown(|counters| counters.faults),
+            ..*self
+        }
+    }
+
+    /// Adds what another part of the run counted in the same interval, or the same part in another one.
+    pub(crate) fn add(&mut self, other: &Counters) {
+        self.due += other.due;
+        self.sent += other.sent;
+        self.acknowledged += other.acknowledged;
+        self.rejected += other.rejected;
+        self.delivered += other.delivered;
+        self.duplicated += other.duplicated;
+        self.out_of_order += other.out_of_order;
+        self.connected += other.connected;
+        self.faults += other.faults;
+        self.ready += other.ready;
+        self.open += other.open;
+        self.dialling += other.dialling;
+    }
+}
