@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::alarms::Limit;
 use crate::handler::{Closed, Handler, Wait};
 use crate::listener::{ListenerId, close_with_reset, shut_down};
-use crate::socket::{Flags, SocketId, Stage};
+use crate::socket::{Flags, Socket, SocketId, Stage};
 use crate::state::State;
 
 /// What an engine can do.
@@ -24,6 +24,13 @@ pub(crate) trait Poller {
     fn detach_listener(&mut self, state: &mut State, id: ListenerId);
     /// Brings accepting in line with the listener's state and whether reads are held.
     fn adjust_listener(&mut self, state: &mut State, id: ListenerId);
+    /// Asks for a descriptor of the socket that system calls take. True when it has one. Otherwise the socket is touched
+    /// when it has; where none is to be had, it goes on to the end that is left to it.
+    fn recall(&mut self, _state: &mut State, _id: SocketId) -> bool {
+        true
+    }
+    /// Gives up the socket's place in a table of the engine's, if it has one; it is about to be removed.
+    fn strike(&mut self, _state: &mut State, _id: SocketId) {}
     /// Asks everything in flight to stop. True when nothing is.
     fn quiesce(&mut self, state: &mut State, id: SocketId) -> bool;
     /// Hands over received bytes that were kept back.
@@ -59,7 +66,10 @@ pub(crate) fn finish(state: &mut State, poller: &mut impl Poller, handler: &mut 
 
 fn end_our_side(state: &mut State, poller: &mut impl Poller, id: SocketId) {
     poller.discard_kept(state, id);
-    let Some(socket) = state.sockets.get_mut(id).filter(|socket| socket.is_drained()) else { return };
+    if !state.sockets.get(id).is_some_and(Socket::is_drained) || !poller.recall(state, id) {
+        return;
+    }
+    let Some(socket) = state.sockets.get(id) else { return };
     shut_down(socket.raw_fd(), libc::SHUT_WR);
     state.enter_stage(id, Stage::Lingering);
     poller.adjust(state, id);
@@ -81,6 +91,11 @@ fn close(
         return;
     }
     poller.discard_kept(state, id);
+    let Some(socket) = state.sockets.get(id) else { return };
+    if socket.flags.any(Flags::RESET) && !poller.recall(state, id) {
+        return;
+    }
+    poller.strike(state, id);
     let Some(mut socket) = state.sockets.remove(id) else { return };
     socket.queue.clear();
     if socket.flags.any(Flags::RESET) {
@@ -101,7 +116,7 @@ fn detach(state: &mut State, poller: &mut impl Poller, handler: &mut impl Handle
         let why = socket.end;
         return state.enter_stage(id, Stage::Closing(why));
     }
-    if !socket.is_drained() || !poller.quiesce(state, id) {
+    if !socket.is_drained() || !poller.quiesce(state, id) || !poller.recall(state, id) {
         return;
     }
     poller.forget(state, id);

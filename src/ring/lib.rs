@@ -20,7 +20,7 @@
 //! | `append` | writing to a file without blocking |
 //! | `wake` | waking this thread from another one |
 //! | `finish` | closing and detaching, step by step, for both engines |
-//! | `uring`, `ring`, `buffers`, `operation` | the io_uring engine |
+//! | `uring`, `ring`, `buffers`, `operation` | the io_uring engine, direct descriptors among it |
 //! | `epoll` | the epoll engine |
 //! | `probe` | what the kernel refuses, why, and what to do about it |
 //! | `host` | the only file that knows glommio |
@@ -55,7 +55,7 @@ pub use host::{Executor, Guest, run_hosted, spawn_executor};
 pub use listener::{BindOptions, ListenerId, bind};
 pub use network::Network;
 pub use options::{Engine, Options};
-pub use probe::{OpenError, preflight};
+pub use probe::{OpenError, direct_descriptors, preflight};
 pub use send_queue::{Segment, SendQueue};
 pub use socket::SocketId;
 pub use stats::Stats;

@@ -136,7 +136,7 @@ impl Network {
         self.set_reading(id, Reading::Once);
     }
 
-    /// Reads from now on.
+    /// Reads from now on. With io_uring the socket moves into the ring's own table of files, if that has a place for it.
     pub fn receive(&mut self, id: SocketId) {
         self.set_reading(id, Reading::Continuous);
     }
@@ -239,14 +239,23 @@ impl Network {
         }
     }
 
-    /// Address of the peer. Asks the kernel.
+    /// Address of the peer. Asks the kernel, which knows it only before [`Network::receive`]: a direct descriptor
+    /// (see [`Options::direct_max`]) has none.
     pub fn peer(&self, id: SocketId) -> Option<SocketAddr> {
-        address(self.state.sockets.get(id)?.raw_fd(), End::Peer)
+        address(self.state.sockets.get(id)?.plain_fd()?, End::Peer)
     }
 
-    /// Our address of the connection. Asks the kernel.
+    /// Our address of the connection; as [`Network::peer`].
     pub fn local(&self, id: SocketId) -> Option<SocketAddr> {
-        address(self.state.sockets.get(id)?.raw_fd(), End::Local)
+        address(self.state.sockets.get(id)?.plain_fd()?, End::Local)
+    }
+
+    /// How many sockets can live in the ring's own table; 0 if there is none.
+    pub fn direct_max(&self) -> u32 {
+        match &self.poller {
+            AnyPoller::Uring(uring) => uring.direct_max(),
+            AnyPoller::Epoll(_) => 0,
+        }
     }
 
     /// Our address of a listener. Asks the kernel.

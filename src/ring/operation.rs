@@ -26,6 +26,10 @@ pub(crate) enum Operation {
     Write(u32),
     /// Have a file's bytes reach the disk.
     Sync(u32),
+    /// Put a socket into the ring's table; reported only if that failed.
+    Enlist(SocketId),
+    /// Make a descriptor for a socket in the ring's table.
+    Recall(SocketId),
     /// Nobody cares about the outcome.
     Ignored,
 }
@@ -46,7 +50,9 @@ impl Operation {
             Operation::Bell => (6, 0),
             Operation::Write(number) => (7, u64::from(number) & INDEX_MASK),
             Operation::Sync(number) => (8, u64::from(number) & INDEX_MASK),
-            Operation::Ignored => (9, 0),
+            Operation::Enlist(id) => (9, id.as_u64()),
+            Operation::Recall(id) => (10, id.as_u64()),
+            Operation::Ignored => (11, 0),
         };
         kind << KIND_SHIFT | subject
     }
@@ -64,6 +70,8 @@ impl Operation {
             6 => Operation::Bell,
             7 => Operation::Write((bits & INDEX_MASK) as u32),
             8 => Operation::Sync((bits & INDEX_MASK) as u32),
+            9 => Operation::Enlist(id),
+            10 => Operation::Recall(id),
             _ => Operation::Ignored,
         }
     }
@@ -88,6 +96,8 @@ mod tests {
                 Operation::Bell,
                 Operation::Write(listener.0),
                 Operation::Sync(listener.0),
+                Operation::Enlist(id),
+                Operation::Recall(id),
                 Operation::Ignored,
             ] {
                 assert_eq!(Operation::decode(operation.encode()), operation);

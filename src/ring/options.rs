@@ -29,6 +29,10 @@ pub struct Options {
     pub buffer_bytes: u32,
     /// Most sockets at one time, up to 16,777,215. Further connections are accepted and closed at once.
     pub sockets_max: u32,
+    /// Most sockets that live in the ring's own table of files instead of that of the process: direct descriptors, which
+    /// RLIMIT_NOFILE bounds for each ring by itself. A place is 8 bytes of kernel memory, used or not. Sockets beyond it
+    /// keep their descriptors. 0 for no table; there is none with epoll, nor where the kernel has not what it takes.
+    pub direct_max: u32,
     /// Most empty send buffers kept for reuse.
     pub spare_buffers_max: u32,
     /// A send buffer that grew beyond this many bytes is given back to the allocator instead of being kept.
@@ -46,6 +50,7 @@ impl Default for Options {
             buffers: 1024,
             buffer_bytes: 8192,
             sockets_max: (1 << 24) - 1,
+            direct_max: 1 << 16,
             spare_buffers_max: 1024,
             spare_buffer_bytes_max: 64 << 10,
             accept_rest_ms: 100,

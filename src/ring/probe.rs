@@ -5,11 +5,14 @@
 
 use std::fmt;
 use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::OnceLock;
 
-use io_uring::{IoUring, Probe, opcode};
+use io_uring::{IoUring, Probe, opcode, types};
 
 use crate::network::Network;
 use crate::options::{Engine, Options};
+use crate::wake::eventfd;
 
 /// Why a network could not be opened. `Display` names the call, the likely cause and the remedy, for an operator.
 #[derive(Debug)]
@@ -45,6 +48,8 @@ const REMEDY_MEMLOCK: &str = "raise the limit of locked memory (LimitMEMLOCK= of
      container, or /etc/security/limits.conf), or run fewer shards";
 const REMEDY_KERNEL: &str =
     "run a newer kernel (6.1 is known to have everything), or choose the epoll engine";
+const REMEDY_DIRECT: &str = "none is needed, as each connection then takes a descriptor of the process; kernel 6.13 is known \
+     to have it";
 const REMEDY_FILES: &str = "raise the limit of open files (LimitNOFILE= of the service, `ulimit -n`)";
 
 impl OpenError {
@@ -103,6 +108,7 @@ fn explain(call: &str, errno: i32, surroundings: &Surroundings) -> (String, &'st
         }
         libc::ENOMEM => ("the machine or the container is out of memory".into(), "give it more memory"),
         libc::EMFILE | libc::ENFILE => ("no file descriptors are left".into(), REMEDY_FILES),
+        libc::EOPNOTSUPP if call == DIRECT => ("the kernel is too old".into(), REMEDY_DIRECT),
         libc::EINVAL | libc::EOPNOTSUPP if uring => ("the kernel is too old".into(), REMEDY_KERNEL),
         _ => ("unknown".into(), USE_EPOLL),
     }
@@ -152,6 +158,65 @@ pub fn preflight(engine: Engine) -> Result<(), OpenError> {
     Network::open(&small).map(drop)
 }
 
+const DIRECT: &str = "io_uring direct descriptors";
+
+/// How many sockets each network opened with these options can hold in its ring's own table of files.
+///
+/// # Errors
+/// Why there is no such table: each socket then takes a descriptor of the process.
+pub fn direct_descriptors(options: &Options) -> Result<u32, OpenError> {
+    direct_files().map_err(|errno| OpenError::new(DIRECT, io::Error::from_raw_os_error(errno)))?;
+    Ok(direct_max(options))
+}
+
+/// Places in a ring's table of files: what is asked for, within the limit of open files, which holds for each table by
+/// itself as it does for the process.
+pub(crate) fn direct_max(options: &Options) -> u32 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the limit is written to the place given.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    let files = u32::try_from(limit.rlim_cur).unwrap_or(u32::MAX);
+    options.direct_max.min(options.sockets_max).min(files)
+}
+
+/// Whether sockets can live in a ring's own table of files, or the errno that says why not. Tried once in the life of the
+/// process.
+pub(crate) fn direct_files() -> Result<(), i32> {
+    static TRIED: OnceLock<Result<(), i32>> = OnceLock::new();
+    let errno = |error: io::Error| error.raw_os_error().unwrap_or(libc::EIO);
+    *TRIED.get_or_init(|| match frees_files_at_once() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(libc::EOPNOTSUPP),
+        Err(error) => Err(errno(error)),
+    })
+}
+
+/// Whether a file that leaves the table is closed though an operation on another one, which began earlier, goes on. Where
+/// the kernel frees places in order, one idle connection would keep all that are closed after it.
+fn frees_files_at_once() -> io::Result<bool> {
+    let mut ring = IoUring::new(2)?;
+    let mut probe = Probe::new();
+    ring.submitter().register_probe(&mut probe)?;
+    if !probe.is_supported(opcode::FixedFdInstall::CODE) {
+        return Ok(false);
+    }
+    let idle = eventfd(0)?;
+    let (reader, writer) = io::pipe()?;
+    ring.submitter().register_files_sparse(2)?;
+    ring.submitter().register_files_update(0, &[idle.as_raw_fd()])?;
+    let wait = opcode::PollAdd::new(types::Fixed(0), libc::POLLIN as u32).build();
+    // SAFETY: the entry points to nothing, and the queue is empty.
+    unsafe { ring.submission().push(&wait) }.map_err(|_| io::ErrorKind::WouldBlock)?;
+    ring.submit()?;
+    ring.submitter().register_files_update(1, &[writer.as_raw_fd()])?;
+    drop(writer);
+    ring.submitter().register_files_update(1, &[-1])?;
+    let mut end = libc::pollfd { fd: reader.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: the argument is one pollfd that lives through the call.
+    crate::listener::checked(unsafe { libc::poll(&raw mut end, 1, 0) })?;
+    Ok(end.revents & libc::POLLHUP != 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,6 +237,7 @@ mod tests {
         assert_eq!(remedy("io_uring_setup", libc::EINVAL, plain), REMEDY_KERNEL);
         assert_eq!(remedy("io_uring_setup", libc::ENOMEM, plain), REMEDY_MEMLOCK);
         assert_eq!(remedy("epoll_create1", libc::EMFILE, plain), REMEDY_FILES);
+        assert_eq!(remedy(DIRECT, libc::EOPNOTSUPP, plain), REMEDY_DIRECT);
     }
 
     #[test]

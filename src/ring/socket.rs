@@ -108,6 +108,12 @@ impl Flags {
     pub(crate) const SEND_FAILED: u32 = 1 << 16;
     /// epoll: the kernel has reported the end of the stream; reading on will find it.
     pub(crate) const HUNG_UP: u32 = 1 << 17;
+    /// io_uring: the coming system call puts the socket into the ring's table.
+    pub(crate) const ENLISTING: u32 = 1 << 18;
+    /// io_uring: the kernel makes a descriptor for a socket in the ring's table.
+    pub(crate) const RECALLING: u32 = 1 << 19;
+    /// io_uring: the ring's table has no place for the socket; it keeps its descriptor.
+    pub(crate) const UNLISTED: u32 = 1 << 20;
 
     /// Whether any of `bits` is set.
     pub(crate) fn any(self, bits: u32) -> bool {
@@ -159,7 +165,8 @@ pub(crate) struct Socket {
     pub(crate) queue: SendQueue,
     /// What the kernel is sending while the receiver is slow: must not move or change.
     pub(crate) ahead: Option<Box<SendQueue>>,
-    fd: OwnedFd,
+    /// None while the socket lives in the ring's own table of files.
+    fd: Option<OwnedFd>,
     pub(crate) stage: Stage,
     /// Why the stream ended, valid with `Flags::ENDED` or `Flags::SEND_FAILED`.
     pub(crate) end: Closed,
@@ -173,7 +180,7 @@ impl Socket {
         Socket {
             queue: SendQueue::new(spares),
             ahead: None,
-            fd,
+            fd: Some(fd),
             stage,
             end: Closed::Eof,
             kept: Kept::NONE,
@@ -182,12 +189,34 @@ impl Socket {
         }
     }
 
+    /// The descriptor, of a socket that is not in the ring's table.
     pub(crate) fn raw_fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
+        self.plain_fd().expect("who needs the descriptor has asked for it with `Poller::recall`")
+    }
+
+    /// The descriptor, unless the socket is in the ring's table.
+    pub(crate) fn plain_fd(&self) -> Option<RawFd> {
+        self.fd.as_ref().map(AsRawFd::as_raw_fd)
+    }
+
+    /// Where the kernel can read the descriptor until the socket is removed.
+    pub(crate) fn fd_place(&self) -> Option<*const RawFd> {
+        // An `OwnedFd` is stored as its number: it is transparent.
+        self.fd.as_ref().map(|fd| std::ptr::from_ref(fd).cast())
+    }
+
+    /// Gives up the descriptor for a place in the ring's table.
+    pub(crate) fn give_up_fd(&mut self) -> Option<OwnedFd> {
+        self.fd.take()
+    }
+
+    /// The socket has a descriptor again.
+    pub(crate) fn regain_fd(&mut self, fd: OwnedFd) {
+        self.fd = Some(fd);
     }
 
     pub(crate) fn into_fd(self) -> OwnedFd {
-        self.fd
+        self.fd.expect("who takes the descriptor has asked for it with `Poller::recall`")
     }
 
     /// What the kernel may still be reading.

@@ -25,6 +25,14 @@ pub struct Stats {
     pub detached: u64,
     /// Sockets at this moment. Goes up and down.
     pub sockets: u64,
+    /// Sockets in the ring's own table of files at this moment. Goes up and down.
+    pub direct: u64,
+    /// Sockets that kept their descriptor because the ring's table had no place for them.
+    pub direct_refused: u64,
+    /// Sockets that were given a descriptor again, to be detached or ended in order.
+    pub direct_recalled: u64,
+    /// Times the kernel had no descriptor for such a socket.
+    pub direct_recalls_failed: u64,
     /// Receives that brought bytes.
     pub receives: u64,
     /// Bytes received.

@@ -1,5 +1,7 @@
-//! What both engines promise, proved over both: `on_both_engines!` makes two tests of each function.
+//! What both engines promise, proved over both: `on_both_engines!` makes a test of each function for epoll, and two for
+//! io_uring, with and without a table of files of the ring's own.
 
+use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
@@ -12,6 +14,7 @@ use crate::{
 mod accepting;
 mod appending;
 mod closing;
+mod direct;
 mod disorder;
 mod hosted;
 mod moving;
@@ -25,12 +28,23 @@ macro_rules! on_both_engines {
         mod io_uring {
             $(#[test] fn $name() { super::$name(crate::Engine::IoUring); })*
         }
+        mod io_uring_without_table {
+            $(#[test] fn $name() {
+                crate::tests::DIRECT_MAX.set(0);
+                super::$name(crate::Engine::IoUring);
+            })*
+        }
         mod epoll {
             $(#[test] fn $name() { super::$name(crate::Engine::Epoll); })*
         }
     };
 }
 use on_both_engines;
+
+thread_local! {
+    /// Places in the tables of this thread's rings.
+    static DIRECT_MAX: Cell<u32> = const { Cell::new(256) };
+}
 
 /// No test waits longer than this for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -202,7 +216,15 @@ impl Rig {
 
 /// Options that exhaust nothing and cost little.
 fn small() -> Options {
-    Options { sq_entries: 64, cq_entries: 256, buffers: 16, buffer_bytes: 4096, ..Options::default() }
+    let direct_max = DIRECT_MAX.get();
+    Options {
+        sq_entries: 64,
+        cq_entries: 256,
+        buffers: 16,
+        buffer_bytes: 4096,
+        direct_max,
+        ..Options::default()
+    }
 }
 
 /// Bytes that differ from place to place.

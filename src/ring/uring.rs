@@ -9,18 +9,20 @@
 //! | --- | --- |
 //! | `uring` | the turn, the time-out, the end |
 //! | `uring/append` | writing to files |
+//! | `uring/direct` | sockets in the ring's own table of files |
 //! | `uring/accept` | accepting, and connections held back |
 //! | `uring/receive` | receiving, keeping back, running out of buffers |
 //! | `uring/send` | sending at once, and slowly when the receiver is slow |
 
 mod accept;
 mod append;
+mod direct;
 mod receive;
 mod send;
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use io_uring::{cqueue, opcode, squeue, types};
@@ -36,6 +38,7 @@ use crate::ring::Ring;
 use crate::socket::{Flags, Socket, SocketId, Stage};
 use crate::state::State;
 use append::Appends;
+use direct::Direct;
 use send::Gather;
 
 /// The io_uring engine of one thread.
@@ -53,6 +56,7 @@ pub(crate) struct Uring {
     time_out: TimeOut,
     bell_armed: bool,
     appends: Appends,
+    direct: Direct,
     /// Completions of the current turn.
     completions: Vec<cqueue::Entry>,
     /// Entries in flight that point to memory of ours for longer than one enter.
@@ -72,6 +76,7 @@ impl Uring {
     pub(crate) fn open(options: &Options, _state: &State) -> Result<Uring, OpenError> {
         let ring = Ring::open(options).map_err(|error| OpenError::new("io_uring_setup", error))?;
         check_ring(ring.io())?;
+        let direct = Direct::open(ring.io(), options);
         let buffers = Buffers::new(options.buffers, options.buffer_bytes);
         let buffers = buffers.map_err(|error| OpenError::new("mmap", error))?;
         // SAFETY: dropping the engine ends all receives before the buffers go; if it cannot, it leaks them.
@@ -87,6 +92,7 @@ impl Uring {
             time_out: TimeOut::default(),
             bell_armed: false,
             appends: Appends::default(),
+            direct,
             completions: Vec::new(),
             lent: 0,
         })
@@ -204,7 +210,8 @@ impl Uring {
                 Operation::Bell => self.bell_armed = more,
                 Operation::Write(number) => self.wrote(number, completion.result(), handler),
                 Operation::Sync(number) => self.synced(number, completion.result(), handler),
-                Operation::Ignored => {}
+                Operation::Recall(id) => self.recalled(state, id, completion.result()),
+                Operation::Enlist(_) | Operation::Ignored => {}
             }
         }
         self.completions = completions;
@@ -227,7 +234,12 @@ impl Uring {
 const SUBMIT_TRIES_MAX: u32 = 10_000;
 
 /// What of a socket can be in flight.
-const IN_FLIGHT: u32 = Flags::READ_ACTIVE | Flags::SEND_INLINE | Flags::SEND_ACTIVE | Flags::CONNECT_ACTIVE;
+const IN_FLIGHT: u32 = Flags::READ_ACTIVE
+    | Flags::SEND_INLINE
+    | Flags::SEND_ACTIVE
+    | Flags::CONNECT_ACTIVE
+    | Flags::ENLISTING
+    | Flags::RECALLING;
 
 impl Poller for Uring {
     fn attach(&mut self, state: &mut State, id: SocketId) -> io::Result<()> {
@@ -258,12 +270,22 @@ impl Poller for Uring {
         self.adjust_accept(state, id);
     }
 
+    fn recall(&mut self, state: &mut State, id: SocketId) -> bool {
+        self.recall_descriptor(state, id)
+    }
+
+    fn strike(&mut self, state: &mut State, id: SocketId) {
+        self.strike_out(state, id);
+    }
+
     fn quiesce(&mut self, state: &mut State, id: SocketId) -> bool {
         let Some(socket) = state.sockets.get_mut(id) else { return true };
         if !socket.flags.any(IN_FLIGHT) {
             return true;
         }
         let flags = socket.flags;
+        // Settled by the coming enter, without a completion to wake it.
+        state.busy |= flags.any(Flags::ENLISTING);
         if socket.flags.newly_set(Flags::CANCELLED) {
             for (active, operation) in [
                 (Flags::READ_ACTIVE, Operation::Receive(id)),
@@ -313,13 +335,14 @@ impl Poller for Uring {
         }
         result?;
         self.gather.clear();
+        self.settle_enlisted(state);
         self.handle_completions(state, handler);
         self.settle(state, handler);
         if std::mem::take(&mut self.time_out.fired) {
             ring_alarms(state, self, handler);
         }
         finish(state, self, handler);
-        Ok(())
+        self.close_struck()
     }
 }
 
@@ -355,6 +378,12 @@ impl Uring {
         }
         for completion in self.completions.drain(..) {
             let operation = Operation::decode(completion.user_data());
+            if let Operation::Accept(_) | Operation::Recall(_) = operation
+                && completion.result() >= 0
+            {
+                // SAFETY: a new descriptor that the kernel made for us, and that nobody wants any more.
+                drop(unsafe { OwnedFd::from_raw_fd(completion.result()) });
+            }
             let lending =
                 matches!(operation, Operation::Receive(_) | Operation::SendSlowly(_) | Operation::Write(_));
             if lending && !cqueue::more(completion.flags()) {

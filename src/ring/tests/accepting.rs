@@ -29,7 +29,7 @@ fn beyond_the_limit_connections_are_refused_and_counted(engine: Engine) {
 }
 
 /// Sets the soft limit of open files and returns the old one.
-fn limit_files(count: u64) -> u64 {
+pub(super) fn limit_files(count: u64) -> u64 {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the limit is read from and written to the places given.
     unsafe {
@@ -41,20 +41,32 @@ fn limit_files(count: u64) -> u64 {
     }
 }
 
-/// The limit concerns the whole process, so that this test runs itself again in a process of its own.
-fn without_descriptors_the_listener_rests_and_recovers(engine: Engine) {
+/// Whether this process is there for one test alone, as it must be where a limit of the whole process is changed. If not,
+/// runs that test in such a process.
+pub(super) fn in_a_process_of_its_own(test: &str) -> bool {
     const CHILD: &str = "RINGMQ_RING_TEST_CHILD";
-    if std::env::var_os(CHILD).is_none() {
-        let module = if engine == Engine::IoUring { "io_uring" } else { "epoll" };
-        let name = format!("tests::accepting::{module}::without_descriptors_the_listener_rests_and_recovers");
-        let child = std::process::Command::new(std::env::current_exe().unwrap())
-            .args([&name, "--exact", "--test-threads=1"])
-            .env(CHILD, "1")
-            .output()
-            .unwrap();
-        let output =
-            String::from_utf8_lossy(&child.stdout).into_owned() + &String::from_utf8_lossy(&child.stderr);
-        assert!(child.status.success() && output.contains("1 passed"), "{output}");
+    if std::env::var_os(CHILD).is_some() {
+        return true;
+    }
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([test, "--exact", "--test-threads=1"])
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
+    let output =
+        String::from_utf8_lossy(&child.stdout).into_owned() + &String::from_utf8_lossy(&child.stderr);
+    assert!(child.status.success() && output.contains("1 passed"), "{output}");
+    false
+}
+
+fn without_descriptors_the_listener_rests_and_recovers(engine: Engine) {
+    let module = match (engine, DIRECT_MAX.get()) {
+        (Engine::Epoll, _) => "epoll",
+        (Engine::IoUring, 0) => "io_uring_without_table",
+        (Engine::IoUring, _) => "io_uring",
+    };
+    let name = "without_descriptors_the_listener_rests_and_recovers";
+    if !in_a_process_of_its_own(&format!("tests::accepting::{module}::{name}")) {
         return;
     }
     let mut rig = Rig::with(&Options { engine, accept_rest_ms: 20, ..small() });

@@ -2,9 +2,10 @@
 //!
 //! Owns nothing: these are methods of the engine. Must never know sending.
 
-use io_uring::{cqueue, opcode, squeue, types};
+use io_uring::{cqueue, opcode, squeue};
 
 use super::Uring;
+use super::direct::Target;
 use crate::buffers::GROUP;
 use crate::finish::Poller;
 use crate::handler::{Closed, Handler};
@@ -27,18 +28,21 @@ impl Uring {
                 self.cancel(Operation::Receive(id));
             }
         } else if wanted && !socket.flags.any(Flags::ENDED | Flags::STARVED) {
-            let fd = types::Fd(socket.raw_fd());
+            let target = Target::of(id, socket);
             socket.flags.set(Flags::READ_ACTIVE);
             socket.flags.clear(Flags::READ_MULTISHOT);
             let entry = if continuous {
                 socket.flags.set(Flags::READ_MULTISHOT);
-                opcode::RecvMulti::new(fd, GROUP).build()
+                opcode::RecvMulti::new(target.number, GROUP).build()
             } else {
-                let entry = opcode::Recv::new(fd, std::ptr::null_mut(), 0).buf_group(GROUP).build();
-                entry.flags(squeue::Flags::BUFFER_SELECT)
+                let entry = opcode::Recv::new(target.number, std::ptr::null_mut(), 0).buf_group(GROUP);
+                entry.build().flags(squeue::Flags::BUFFER_SELECT)
             };
             // SAFETY: the kernel writes to the provided buffers only, and these outlive every receive.
-            unsafe { self.push_lending(entry, Operation::Receive(id)) };
+            unsafe { self.push_lending(entry.flags(target.flags), Operation::Receive(id)) };
+            if continuous {
+                self.enlist(state, id);
+            }
         }
     }
 
@@ -225,11 +229,20 @@ impl Uring {
         if still_reading {
             socket.end = why;
             socket.flags.set(Flags::SEND_FAILED);
-            shut_down(socket.raw_fd(), libc::SHUT_RDWR);
+            self.end_both_sides(state, id);
         } else {
             self.discard_all_kept(state, id);
             state.stream_ended(id, why);
         }
         self.adjust(state, id);
+    }
+
+    /// Ends the stream in both directions, as soon as the socket has a descriptor.
+    pub(super) fn end_both_sides(&mut self, state: &mut State, id: SocketId) {
+        if self.recall(state, id)
+            && let Some(socket) = state.sockets.get(id)
+        {
+            shut_down(socket.raw_fd(), libc::SHUT_RDWR);
+        }
     }
 }

@@ -10,9 +10,10 @@
 
 use std::io;
 
-use io_uring::{opcode, squeue, types};
+use io_uring::{opcode, squeue};
 
 use super::Uring;
+use super::direct::Target;
 use crate::handler::{Closed, Handler};
 use crate::operation::Operation;
 use crate::send_queue::SendQueue;
@@ -79,16 +80,18 @@ impl Gather {
 }
 
 /// A send of what waits in `queue`, and the number of bytes it covers.
-fn send_entry(fd: i32, queue: &SendQueue, gather: &mut Gather, flags: i32) -> (squeue::Entry, usize) {
+fn send_entry(target: Target, queue: &SendQueue, gather: &mut Gather, flags: i32) -> (squeue::Entry, usize) {
     let flags = flags | libc::MSG_WAITALL | libc::MSG_NOSIGNAL;
     if queue.segment_count() == 1
         && let Some(slice) = queue.slices().next()
     {
         let len = slice.len().min(BYTES_MAX);
-        return (opcode::Send::new(types::Fd(fd), slice.as_ptr(), len as u32).flags(flags).build(), len);
+        let send = opcode::Send::new(target.number, slice.as_ptr(), len as u32).flags(flags).build();
+        return (send.flags(target.flags), len);
     }
     let (header, bytes) = gather.list(queue);
-    (opcode::SendMsg::new(types::Fd(fd), header).flags(flags as u32).build(), bytes)
+    let send = opcode::SendMsg::new(target.number, header).flags(flags as u32).build();
+    (send.flags(target.flags), bytes)
 }
 
 impl Uring {
@@ -131,7 +134,8 @@ impl Uring {
             state.busy |= socket.flags.any(Flags::WANTS_DRAINED);
             return state.queue_drained(id, handler);
         }
-        let (entry, bytes) = send_entry(socket.raw_fd(), &socket.queue, &mut self.gather, libc::MSG_DONTWAIT);
+        let target = Target::of(id, socket);
+        let (entry, bytes) = send_entry(target, &socket.queue, &mut self.gather, libc::MSG_DONTWAIT);
         socket.flags.set(Flags::SEND_INLINE);
         // Somebody waits for the outcome, or there is more than one send can take: hear of it before blocking.
         let heard = bytes < socket.queue.len_bytes();
@@ -176,9 +180,9 @@ impl Uring {
             return self.send_failed(state, id, libc::ENOBUFS);
         }
         let Some(socket) = state.sockets.get_mut(id) else { return };
-        let fd = socket.raw_fd();
+        let target = Target::of(id, socket);
         let Some(ahead) = &socket.ahead else { return };
-        let (entry, _) = send_entry(fd, ahead, &mut self.gather, 0);
+        let (entry, _) = send_entry(target, ahead, &mut self.gather, 0);
         socket.flags.set(Flags::SEND_ACTIVE);
         state.stats.sends += 1;
         // SAFETY: the segments stay in their box, unchanged, until the completion; the socket is not removed before.

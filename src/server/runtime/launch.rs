@@ -40,17 +40,19 @@ fn fail(error: impl std::fmt::Display) -> StartError {
 pub(crate) fn run_broker(config: &Config) -> Result<(), StartError> {
     let mut signals = StopSignals::catch().map_err(fail)?;
     let materials = material::prepare(config, SystemTime::now()).map_err(|errors| fail(lines(&errors)))?;
-    descriptors::raise_limit(config);
+    descriptors::raise_limit();
     let placement = place(config.general.shards);
     let shard_count = placement.cpus.len() as u16;
     let engine = choose_engine(config)?;
+    let direct = descriptors::direct(&options(config, engine));
+    descriptors::compare(config, placement.cpus.len(), direct);
     let bound = listen::open(config, shard_count).map_err(fail)?;
     announce(config, &materials);
     let census = Arc::new(Census::new(config));
     let launch =
         Launch { config, engine, census: census.clone(), ports: ports(config, &materials.listeners) };
     let shards = launch.start(&placement, bound, &signals.handle())?;
-    info!(shards = shard_count, ?engine, "ready");
+    info!(shards = shard_count, ?engine, direct_descriptors = direct, "ready");
     let signal = signals.wait();
     info!("stopping{}", signal.map(|name| format!(" on {name}")).unwrap_or_default());
     census.stop();
@@ -84,6 +86,7 @@ fn options(config: &Config, engine: Engine) -> Options {
         engine,
         buffers: config.network.receive_buffers,
         buffer_bytes: config.network.receive_buffer_bytes,
+        direct_max: config.network.direct_descriptors,
         ..Options::default()
     }
 }
