@@ -25,6 +25,10 @@ pub(crate) struct Broker {
     /// Files to write into its folder.
     #[serde(default)]
     pub(crate) files: BTreeMap<String, String>,
+    /// Most shards it takes, as `{shards}`, where each holds as many connections as a process may have descriptors. 0 if
+    /// its process holds no more than that.
+    #[serde(default)]
+    pub(crate) shards_max: u64,
     /// Topics on which it tells how many messages it received and sent.
     pub(crate) counters: Option<Counters>,
     /// The name of its file, without the ending.

@@ -78,7 +78,7 @@ pub(crate) struct CrowdArgs {
     #[arg(short = 'n', long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(2..=10_000_000))]
     pub(crate) connections: u64,
     /// The broker: the name of a file in bench/brokers, or the path of such a file.
-    #[arg(long, default_value = "ringmq")]
+    #[arg(long, default_value = "ringmq-crowd")]
     pub(crate) broker: String,
     /// Memory in MiB that stays free.
     #[arg(long, default_value_t = 1500)]

@@ -30,6 +30,8 @@ pub(crate) struct Site {
     /// For folders of brokers, certificates, reports on their way.
     pub(crate) work: PathBuf,
     pub(crate) cores: Cores,
+    /// Of brokers whose files leave their number open.
+    pub(crate) shards: u64,
 }
 
 /// A broker that accepts connections.
@@ -89,6 +91,7 @@ impl Site {
             ("cert", path(&cert)),
             ("key", path(&key)),
             ("sys_interval_s", sys_interval_s.to_string()),
+            ("shards", self.shards.to_string()),
         ]))
     }
 

@@ -114,7 +114,7 @@ fn site(broker_cores: &str, load_cores: &str) -> Result<Site, String> {
     let work = std::env::temp_dir().join(format!("ringmq-suite-{}", std::process::id()));
     fs::create_dir_all(&work).map_err(|error| format!("{}: {error}", work.display()))?;
     let cores = Cores { broker: broker_cores.to_owned(), load: load_cores.to_owned() };
-    Ok(Site { root: root(), work, cores })
+    Ok(Site { root: root(), work, cores, shards: 1 })
 }
 
 fn list() -> Result<(), String> {

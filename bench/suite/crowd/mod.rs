@@ -1,7 +1,8 @@
 //! As many idle connections as are asked for, or as this machine can hold: broker and load on the one machine.
 //!
 //! Owns the plan, the order of the steps and the account of them. Each part of the crowd is one process of ringmq-bench with
-//! loopback addresses of its own, and one broker process serves as many parts as it may have descriptors for.
+//! loopback addresses of its own. A broker process serves as many parts as it may have descriptors for, or all of them if its shards
+//! have tables of their own for connections.
 
 mod account;
 mod part;
@@ -32,14 +33,21 @@ struct Division {
     part: u64,
     /// Parts that one broker process serves.
     parts_per_broker: u64,
+    /// Shards of one broker process.
+    shards: u64,
 }
 
 impl Division {
-    /// As few broker processes as the limit of descriptors allows.
-    fn of(connections: u64, descriptors_max: u64) -> Division {
+    /// As few broker processes, and as few shards of one, as the limit of descriptors allows.
+    fn of(connections: u64, descriptors_max: u64, shards_max: u64) -> Division {
         let per_process = descriptors_max.saturating_sub(OTHER_DESCRIPTORS).max(1);
         let part = per_process.min(PART_MAX).min(connections);
-        Division { part, parts_per_broker: (per_process / part).max(1) }
+        // Clients spread over shards by chance: a twentieth stays free.
+        let per_shard = (descriptors_max - descriptors_max / 20).max(1);
+        let shards = connections.div_ceil(per_shard).clamp(1, shards_max.max(1));
+        let parts_per_broker =
+            if shards_max > 0 { (shards * per_shard).div_ceil(part) } else { per_process / part };
+        Division { part, parts_per_broker, shards }
     }
 }
 
@@ -54,14 +62,15 @@ struct Crowd {
 /// # Errors
 /// The first broker or part cannot be started. What comes later ends the growth and is told.
 pub(crate) fn run(site: &Site, broker: &Broker, args: &CrowdArgs) -> Result<(), String> {
-    let division = Division::of(args.connections, procfs::descriptors_max());
+    let division = Division::of(args.connections, procfs::descriptors_max(), broker.shards_max);
+    let site = &Site { shards: division.shards, ..site.clone() };
     tell_plan(args, division);
     let before = Account::take(&[], &[]);
     let mut crowd = Crowd { brokers: Vec::new(), parts: Vec::new() };
     let start = Instant::now();
     let stopped_by = crowd.grow(site, broker, args, division)?;
     let grown = start.elapsed();
-    let reached = connections_of(procfs::sockets(), before.sockets + crowd.listeners(broker));
+    let reached = connections_of(procfs::sockets(), before.sockets + crowd.listeners(site, broker));
     println!(
         "\n{reached} connections after {:.1} s, {:.0} per second",
         grown.as_secs_f64(),
@@ -72,18 +81,19 @@ pub(crate) fn run(site: &Site, broker: &Broker, args: &CrowdArgs) -> Result<(), 
     Account::take(&brokers, &loads).tell_since(&before, reached);
     tell_rest(&brokers, args.rest_s);
     crowd.publish_to_all(&brokers)?;
-    let received: u64 = crowd.parts.drain(..).map(Part::stop).sum();
+    crowd.parts.iter().for_each(Part::ask_to_stop);
+    let received: u64 = crowd.parts.drain(..).map(Part::stopped).sum();
     println!("one publish to all: {received} of {reached} received it");
     Ok(())
 }
 
 fn tell_plan(args: &CrowdArgs, division: Division) {
-    let Division { part, parts_per_broker } = division;
+    let Division { part, parts_per_broker, shards } = division;
     let parts = args.connections.div_ceil(part);
     let brokers = parts.div_ceil(parts_per_broker);
     println!(
-        "{} connections: {parts} load processes of at most {part}, {brokers} broker processes; a process may have {} \
-         descriptors, {:.1} GiB of memory are free",
+        "{} connections: {parts} load processes of at most {part}, {brokers} broker processes of {shards} shards; a process \
+         may have {} descriptors, {:.1} GiB of memory are free",
         args.connections,
         procfs::descriptors_max(),
         gib(procfs::available_bytes()),
@@ -115,7 +125,7 @@ impl Crowd {
                 return if self.parts.is_empty() { Err(error) } else { Ok(Some(error)) };
             }
             asked += wanted;
-            let others = sockets + self.listeners(broker);
+            let others = sockets + self.listeners(site, broker);
             let standing = wait_for(others + 2 * asked);
             println!(
                 "{:>9} connections, {:.1} GiB free",
@@ -149,8 +159,8 @@ impl Crowd {
     }
 
     /// Sockets of the brokers that are no connections.
-    fn listeners(&self, broker: &Broker) -> u64 {
-        self.brokers.len() as u64 * broker.listeners() as u64
+    fn listeners(&self, site: &Site, broker: &Broker) -> u64 {
+        self.brokers.len() as u64 * broker.listeners() as u64 * site.shards
     }
 
     fn pids(&self) -> (Vec<u32>, Vec<u32>) {
@@ -229,8 +239,17 @@ mod tests {
 
     #[test]
     fn a_broker_serves_as_many_as_it_may_have_descriptors() {
-        assert_eq!(Division::of(1_000_000, 20_000), Division { part: 19_800, parts_per_broker: 1 });
-        assert_eq!(Division::of(1_000_000, 1_048_576), Division { part: 50_000, parts_per_broker: 20 });
-        assert_eq!(Division::of(1_000, 20_000), Division { part: 1_000, parts_per_broker: 19 });
+        let division = |part, parts_per_broker, shards| Division { part, parts_per_broker, shards };
+        assert_eq!(Division::of(1_000_000, 20_000, 0), division(19_800, 1, 1));
+        assert_eq!(Division::of(1_000_000, 1_048_576, 0), division(50_000, 20, 1));
+        assert_eq!(Division::of(1_000, 20_000, 0), division(1_000, 19, 1));
+    }
+
+    #[test]
+    fn a_broker_with_tables_serves_all_with_as_few_shards_as_that_takes() {
+        let division = |part, parts_per_broker, shards| Division { part, parts_per_broker, shards };
+        assert_eq!(Division::of(1_000_000, 20_000, 128), division(19_800, 51, 53));
+        assert_eq!(Division::of(10_000, 20_000, 128), division(10_000, 2, 1));
+        assert_eq!(Division::of(10_000_000, 20_000, 128), division(19_800, 123, 128));
     }
 }

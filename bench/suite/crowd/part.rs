@@ -15,7 +15,7 @@ use crate::launch::{Site, pinned};
 const TOPIC: &str = "crowd/news";
 
 /// How long a part may take to close its connections and write its report.
-const STOP_MAX: Duration = Duration::from_secs(60);
+const STOP_MAX: Duration = Duration::from_secs(300);
 
 /// A part that was started.
 pub(super) struct Part {
@@ -68,21 +68,21 @@ impl Part {
         Some(format!("a load process ended with {status}: {}", said.trim()))
     }
 
-    /// Ends it and tells how many messages its clients received that were not its own.
-    pub(super) fn stop(mut self) -> u64 {
-        self.ask_to_stop();
-        let text = fs::read_to_string(&self.report).unwrap_or_default();
-        let report: Value = serde_json::from_str(&text).unwrap_or_default();
-        report.pointer("/traffic/strays").and_then(Value::as_u64).unwrap_or(0)
-    }
-
-    fn ask_to_stop(&mut self) {
+    /// Asks it to close its connections and end. It does so while others do.
+    pub(super) fn ask_to_stop(&self) {
         let _ =
             Command::new("kill").args(["-INT", &self.child.id().to_string()]).stderr(Stdio::null()).status();
+    }
+
+    /// Waits for the end that it was asked for and tells how many messages its clients received that were not its own.
+    pub(super) fn stopped(mut self) -> u64 {
         let end = Instant::now() + STOP_MAX;
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(20));
         }
+        let text = fs::read_to_string(&self.report).unwrap_or_default();
+        let report: Value = serde_json::from_str(&text).unwrap_or_default();
+        report.pointer("/traffic/strays").and_then(Value::as_u64).unwrap_or(0)
     }
 }
 
