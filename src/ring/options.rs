@@ -50,7 +50,7 @@ impl Default for Options {
             buffers: 1024,
             buffer_bytes: 8192,
             sockets_max: (1 << 24) - 1,
-            direct_max: 1 << 16,
+            direct_max: 0,
             spare_buffers_max: 1024,
             spare_buffer_bytes_max: 64 << 10,
             accept_rest_ms: 100,

@@ -328,6 +328,8 @@ impl Poller for Uring {
         self.flush(state, handler)?;
         self.arm_bell(state);
         self.arm_time_out(state);
+        // Their descriptors are closed once the enter is settled: not only when something happens.
+        state.busy |= self.direct.is_enlisting();
         let result = self.enter(state, wait);
         if state.sleeper.wake_up() {
             state.stats.woken += 1;

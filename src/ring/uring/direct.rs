@@ -61,6 +61,11 @@ impl Direct {
             places > 0 && direct_files().is_ok() && ring.submitter().register_files_sparse(places).is_ok();
         Direct { places: if made { places } else { 0 }, ..Direct::default() }
     }
+
+    /// Whether the coming enter puts sockets into the table.
+    pub(super) fn is_enlisting(&self) -> bool {
+        !self.enlisting.is_empty()
+    }
 }
 
 impl Uring {

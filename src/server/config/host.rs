@@ -94,7 +94,7 @@ section! {
     /// Connections of each core that live in the io_uring's own table of files and take no descriptor of the process. The
     /// kernel lowers it to the limit of open files; connections beyond it take descriptors. Each place is 8 bytes
     /// of kernel memory. 0 turns it off.
-    direct_descriptors: u32 = 65_536, Domain::count(0, 1_048_576);
+    direct_descriptors: u32 = 0, Domain::count(0, 1_048_576);
     /// Whether small packets are sent at once (TCP_NODELAY) instead of being gathered by the kernel.
     tcp_nodelay: bool = true, Domain::Switch;
     /// Longest time in milliseconds that a closing connection may take to accept what is still to be sent.
