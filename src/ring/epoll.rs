@@ -90,10 +90,28 @@ impl Epoll {
 
     /// Collects reports, blocking until the next deadline if allowed to.
     fn poll(&mut self, state: &mut State, wait: Wait) -> io::Result<()> {
-        let may_block =
-            wait == Wait::ForOne && !state.busy && state.ready.is_empty() && state.sleeper.fall_asleep();
-        let time_out_ms = if may_block { state.alarms.next().map_or(-1, ms_until) } else { 0 };
+        let may_block = wait == Wait::ForOne && !state.busy && state.ready.is_empty();
+        let mut looks = 0;
+        if may_block && state.may_look_out() {
+            let found = state.look_out(|| {
+                looks += 1;
+                self.wait(0).map(|()| !self.reports.is_empty())
+            })?;
+            state.stats.system_calls += looks;
+            if found {
+                state.stats.completions += self.reports.len() as u64;
+                return Ok(());
+            }
+        }
+        let may_block = may_block && state.sleeper.fall_asleep();
         state.stats.system_calls += 1;
+        self.wait(if may_block { state.alarms.next().map_or(-1, ms_until) } else { 0 })?;
+        state.stats.completions += self.reports.len() as u64;
+        Ok(())
+    }
+
+    /// Collects reports, waiting for the first at most `time_out_ms`; -1 for as long as it takes.
+    fn wait(&mut self, time_out_ms: i32) -> io::Result<()> {
         let (room, reports) = (REPORTS_MAX as i32, self.reports.as_mut_ptr());
         // SAFETY: the vector has room for that many reports; the kernel says how many it wrote.
         let count = unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), reports, room, time_out_ms) };
@@ -103,7 +121,6 @@ impl Epoll {
         };
         // SAFETY: the kernel has written the first `count` reports.
         unsafe { self.reports.set_len(count) };
-        state.stats.completions += count as u64;
         Ok(())
     }
 

@@ -17,6 +17,7 @@
 //! | `send_queue`, `spares` | bytes waiting to be sent, and recycled buffers for them |
 //! | `listener` | binding, accepted and outgoing sockets, socket options |
 //! | `alarms` | the one alarm of the caller and the ring's own time limits |
+//! | `busy_poll` | looking for work before sleeping |
 //! | `append` | writing to a file without blocking |
 //! | `wake` | waking this thread from another one |
 //! | `finish` | closing and detaching, step by step, for both engines |
@@ -28,6 +29,7 @@
 mod alarms;
 mod append;
 mod buffers;
+mod busy_poll;
 mod epoll;
 mod finish;
 mod handler;

@@ -39,6 +39,9 @@ pub struct Options {
     pub spare_buffer_bytes_max: u32,
     /// How long a listener rests after the kernel refused to accept for want of descriptors or memory, in milliseconds.
     pub accept_rest_ms: u32,
+    /// How long to look for work before sleeping, in microseconds, once there was some; 0 to sleep at once. It spares the
+    /// time that a sleeping core takes to wake, and costs the core.
+    pub busy_poll_us: u32,
 }
 
 impl Default for Options {
@@ -54,6 +57,7 @@ impl Default for Options {
             spare_buffers_max: 1024,
             spare_buffer_bytes_max: 64 << 10,
             accept_rest_ms: 100,
+            busy_poll_us: 0,
         }
     }
 }

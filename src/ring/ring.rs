@@ -166,6 +166,12 @@ impl Ring {
         self.backlog.is_empty() && self.io.submission().is_empty()
     }
 
+    /// Whether completions are there, or deferred work that may yield some. What an earlier enter left over shows in
+    /// neither: it is proof of nothing unless the last enter yielded nothing.
+    pub(crate) fn has_news(&mut self) -> bool {
+        self.io.submission().taskrun() || !self.io.completion().is_empty()
+    }
+
     /// Whether completions wait in the kernel because the completion queue was full.
     pub(crate) fn overflowed(&mut self) -> bool {
         self.io.submission().cq_overflow()

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::alarms::{Alarms, Limit};
+use crate::busy_poll::BusyPoll;
 use crate::handler::{Closed, Handler};
 use crate::listener::ListenerId;
 use crate::options::Options;
@@ -53,6 +54,7 @@ pub(crate) struct State {
     pub(crate) stats: Stats,
     /// The handler was called, or work is left: the turn must not block.
     pub(crate) busy: bool,
+    busy_poll: BusyPoll,
     accept_rest: Duration,
 }
 
@@ -71,12 +73,31 @@ impl State {
             spares,
             stats: Stats::default(),
             busy: false,
+            busy_poll: BusyPoll::new(Duration::from_micros(options.busy_poll_us.into())),
             accept_rest: Duration::from_millis(options.accept_rest_ms.into()),
         })
     }
 
     pub(crate) fn held(&self) -> bool {
         self.reads == Reads::Held
+    }
+
+    /// Whether [`State::look_out`] would look.
+    pub(crate) fn may_look_out(&self) -> bool {
+        self.busy_poll.is_wanted(self.work_done())
+    }
+
+    /// Before sleeping: looks for work for as long as the caller wished. `news` looks whether the kernel has any.
+    pub(crate) fn look_out<E>(&mut self, mut news: impl FnMut() -> Result<bool, E>) -> Result<bool, E> {
+        let (done, until, sleeper) = (self.work_done(), self.alarms.next(), &self.sleeper);
+        let found = self.busy_poll.look(done, until, || Ok(sleeper.is_notified() || news()?))?;
+        self.stats.busy_polls += 1;
+        self.stats.busy_polls_found += u64::from(found);
+        Ok(found)
+    }
+
+    fn work_done(&self) -> u64 {
+        self.stats.completions + self.stats.woken
     }
 
     pub(crate) fn listener(&mut self, id: ListenerId) -> Option<&mut Listener> {

@@ -49,6 +49,10 @@ pub struct Stats {
     pub completions_overflowed: u64,
     /// Completions of sockets that had already ended. Always 0 if this crate is right.
     pub completions_late: u64,
+    /// Times it was looked for work before sleeping (`busy_poll_us`).
+    pub busy_polls: u64,
+    /// Times that found some.
+    pub busy_polls_found: u64,
     /// Times [`crate::Remote::wake`] was noticed; several calls may count as one.
     pub woken: u64,
 }

@@ -162,11 +162,27 @@ impl Uring {
         self.time_out.armed = Some(at);
     }
 
-    /// Enters the ring until every entry is submitted, and collects the completions.
+    /// Enters the ring until every entry is submitted, and collects the completions. Before it sleeps it may look out.
     fn enter(&mut self, state: &mut State, wait: Wait) -> io::Result<()> {
-        let may_block = wait == Wait::ForOne && !state.busy && state.sleeper.fall_asleep();
         self.buffers().publish();
-        let mut result = self.ring.submit_and_wait(u32::from(may_block));
+        let may_block = wait == Wait::ForOne && !state.busy;
+        if may_block && state.may_look_out() {
+            self.exchange(state, 0)?;
+            if !self.completions.is_empty() {
+                return Ok(());
+            }
+            let ring = &mut self.ring;
+            if state.look_out(|| io::Result::Ok(ring.has_news()))? {
+                return self.exchange(state, 0);
+            }
+        }
+        let may_block = may_block && state.sleeper.fall_asleep();
+        self.exchange(state, u32::from(may_block))
+    }
+
+    /// Submits every entry, waits until `wait` completions are there, and collects all that are.
+    fn exchange(&mut self, state: &mut State, wait: u32) -> io::Result<()> {
+        let mut result = self.ring.submit_and_wait(wait);
         self.collect(state);
         let mut tries = 0;
         while result.is_ok() && (!self.ring.all_submitted() || self.overflowed(state)) {

@@ -76,6 +76,11 @@ impl Sleeper {
         self.0.state.compare_exchange(AWAKE, SLEEPING, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
+    /// Whether the thread was woken since it last noticed. It has noticed nothing yet: [`Sleeper::wake_up`] does.
+    pub(crate) fn is_notified(&self) -> bool {
+        self.0.state.load(Ordering::Acquire) == NOTIFIED
+    }
+
     /// Announces that the thread works again, and says whether it was woken since the last time.
     pub(crate) fn wake_up(&self) -> bool {
         // The load spares the usual turn, which was neither asleep nor woken, a locked instruction.

@@ -12,6 +12,10 @@ on_both_engines!(
     a_sleeping_network_is_woken_from_another_thread,
     no_wake_is_lost_however_it_meets_the_sleep,
     an_idle_network_does_not_wake_up,
+    what_comes_while_looking_out_is_not_slept_for,
+    no_wake_is_lost_while_looking_out,
+    looking_out_makes_no_alarm_late,
+    looking_out_in_vain_ends_in_sleep,
 );
 
 fn an_alarm_is_never_early_and_fires_once(engine: Engine) {
@@ -73,8 +77,12 @@ fn a_sleeping_network_is_woken_from_another_thread(engine: Engine) {
 }
 
 fn no_wake_is_lost_however_it_meets_the_sleep(engine: Engine) {
+    wakes_are_seen(Rig::new(engine));
+}
+
+/// Another thread wakes the network again and again, at every point of its way to sleep and back.
+fn wakes_are_seen(mut rig: Rig) {
     const WAKES: u64 = 20_000;
-    let mut rig = Rig::new(engine);
     let written = Arc::new(AtomicU64::new(0));
     let read = Arc::new(AtomicU64::new(0));
     let remote = rig.net.remote();
@@ -83,7 +91,6 @@ fn no_wake_is_lost_however_it_meets_the_sleep(engine: Engine) {
         for value in 1..=WAKES {
             writer_written.store(value, Ordering::Release);
             remote.wake();
-            // Meets the other thread at every point of its way to sleep and back.
             while writer_read.load(Ordering::Acquire) < value {
                 if value % 3 == 0 {
                     thread::yield_now();
@@ -116,4 +123,62 @@ fn an_idle_network_does_not_wake_up(engine: Engine) {
     assert!(Instant::now() >= at && matches!(rig.seen[..], [Seen::Alarm]));
     let after = rig.net.stats();
     assert_eq!(after.system_calls - before.system_calls, 1);
+}
+
+fn looking_out_for(engine: Engine, span: Duration) -> Rig {
+    Rig::with(&Options { engine, busy_poll_us: span.as_micros() as u32, ..small() })
+}
+
+fn what_comes_while_looking_out_is_not_slept_for(engine: Engine) {
+    let mut rig = looking_out_for(engine, 2 * PATIENCE);
+    let (mut stream, id) = rig.reading_client();
+    let echo = thread::spawn(move || {
+        let mut bytes = [0; 1];
+        while stream.read(&mut bytes).unwrap() > 0 && stream.write(&bytes).unwrap() > 0 {}
+    });
+    for byte in 0..100 {
+        rig.seen.clear();
+        rig.send(id, &[byte]);
+        rig.until_received(id, &[byte]);
+    }
+    // The look ends with a find, or the answer was there before it; a sleep would outlast the patience.
+    let stats = rig.net.stats();
+    assert_eq!(stats.busy_polls, stats.busy_polls_found);
+    assert!(stats.busy_polls_found > 0);
+    rig.net.close(id, Close::AfterDrain { linger_ms: 1000 });
+    rig.until_closed(id);
+    echo.join().unwrap();
+}
+
+fn no_wake_is_lost_while_looking_out(engine: Engine) {
+    wakes_are_seen(looking_out_for(engine, Duration::from_micros(3)));
+}
+
+fn looking_out_makes_no_alarm_late(engine: Engine) {
+    let mut rig = looking_out_for(engine, 2 * PATIENCE);
+    let _client = rig.reading_client();
+    for micros in [0, 1, 700, 5000] {
+        let (start, after) = (Instant::now(), Duration::from_micros(micros));
+        rig.net.set_alarm(Some(start + after));
+        while rig.count(|seen| matches!(seen, Seen::Alarm)) == 0 {
+            rig.turn(Wait::ForOne);
+        }
+        assert!((after..PATIENCE).contains(&start.elapsed()));
+        rig.seen.clear();
+    }
+}
+
+fn looking_out_in_vain_ends_in_sleep(engine: Engine) {
+    let mut rig = looking_out_for(engine, Duration::from_micros(50));
+    let _clients: Vec<_> = (0..20).map(|_| rig.reading_client()).collect();
+    rig.settle();
+    let at = Instant::now() + Duration::from_millis(200);
+    rig.net.set_alarm(Some(at));
+    let before = rig.net.stats();
+    while rig.seen.is_empty() {
+        rig.turn(Wait::ForOne);
+    }
+    assert!(Instant::now() >= at && matches!(rig.seen[..], [Seen::Alarm]));
+    let after = rig.net.stats();
+    assert!(after.busy_polls - before.busy_polls <= 1, "it looks once after work, not all the time");
 }

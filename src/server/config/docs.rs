@@ -86,6 +86,7 @@ fn allowed(domain: &Domain) -> String {
             let unit = match unit {
                 Unit::Seconds => " s",
                 Unit::Milliseconds => " ms",
+                Unit::Microseconds => " us",
                 Unit::Count | Unit::Bytes => "",
             };
             format!("{least} to {most}{unit}")

@@ -97,6 +97,10 @@ section! {
     direct_descriptors: u32 = 0, Domain::count(0, 1_048_576);
     /// Whether small packets are sent at once (TCP_NODELAY) instead of being gathered by the kernel.
     tcp_nodelay: bool = true, Domain::Switch;
+    /// Time in microseconds for which a core that has just had work looks for more before it sleeps; 0 to sleep at once.
+    /// It takes the time out of each answer that a sleeping core needs to wake, and may keep the core busy all the time
+    /// at a load of a few per cent: for brokers with cores of their own whose messages are urgent.
+    busy_poll_us: u32 = 0, Domain::microseconds(0, 1_000_000);
     /// Longest time in milliseconds that a closing connection may take to accept what is still to be sent.
     close_linger_ms: u32 = 2000, Domain::milliseconds(0, 60_000);
 }

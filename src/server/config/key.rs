@@ -109,6 +109,8 @@ pub(crate) enum Unit {
     Seconds,
     /// Milliseconds.
     Milliseconds,
+    /// Microseconds.
+    Microseconds,
 }
 
 impl Domain {
@@ -130,6 +132,11 @@ impl Domain {
     /// A time in milliseconds.
     pub(super) const fn milliseconds(least: u64, most: u64) -> Domain {
         Domain::Whole { least, most, unit: Unit::Milliseconds }
+    }
+
+    /// A time in microseconds.
+    pub(super) const fn microseconds(least: u64, most: u64) -> Domain {
+        Domain::Whole { least, most, unit: Unit::Microseconds }
     }
 
     /// Whether a value of this domain is written as a text, so that a flag need not quote it.
@@ -180,6 +187,7 @@ impl fmt::Display for Unit {
             Unit::Bytes => " of bytes",
             Unit::Seconds => " of seconds",
             Unit::Milliseconds => " of milliseconds",
+            Unit::Microseconds => " of microseconds",
         })
     }
 }

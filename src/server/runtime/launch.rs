@@ -87,6 +87,7 @@ fn options(config: &Config, engine: Engine) -> Options {
         buffers: config.network.receive_buffers,
         buffer_bytes: config.network.receive_buffer_bytes,
         direct_max: config.network.direct_descriptors,
+        busy_poll_us: config.network.busy_poll_us,
         ..Options::default()
     }
 }
