@@ -1,7 +1,7 @@
 //! What the broker tells of itself below `$SYS`, followed by a subscriber.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ringmq_broker::cause::Cause;
 use ringmq_protocol::Qos;
@@ -12,6 +12,9 @@ use crate::sockets::{PATIENCE, is_timeout};
 
 /// What a [`crate::broker::Plan`] must set so that there is something to observe.
 pub(crate) const EVERY_SECOND: &str = "topics.sys_interval_s=1";
+
+/// What has arrived is read within this time.
+const SOON: Duration = Duration::from_millis(1);
 
 /// A subscriber to the figures of the broker.
 pub(crate) struct Observer {
@@ -29,6 +32,14 @@ impl Observer {
     /// Waits until so many connections have ended for `cause`.
     pub(crate) fn wait_for_ends(&mut self, cause: Cause, count: u64) {
         self.wait_for(&format!("ended/{}", cause.row().name), |ends| ends == count);
+    }
+
+    /// Whether the broker has told by now that so many connections have ended for `cause`.
+    pub(crate) fn sees_ends(&mut self, cause: Cause, count: u64) -> bool {
+        while let Ok(Received::Publish { topic, payload, .. }) = self.client.next_within(SOON) {
+            self.take(&topic, &payload);
+        }
+        self.figures.get(&format!("ended/{}", cause.row().name)) == Some(&count)
     }
 
     /// Waits until a figure is as wanted.
