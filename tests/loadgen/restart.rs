@@ -3,7 +3,7 @@
 use crate::command::{Done, start};
 use crate::scratch::Broker;
 
-/// Messages of a run. They become due within three seconds; those of the outage leave when the broker is back.
+/// Messages of a run. They become due within ten seconds; those of the outage leave when the broker is back.
 const MESSAGES: u64 = 3000;
 
 /// Clients of four pairs.
@@ -12,7 +12,7 @@ const CLIENTS: u64 = 8;
 /// A run of all messages, in the midst of which the broker is killed and started again.
 fn across_a_restart(arguments: &str) -> Done {
     let mut broker = Broker::start();
-    let load = "pairs --pairs 4 -q 1 -m 3000 --rate 1k --drain 3s";
+    let load = "pairs --pairs 4 -q 1 -m 3000 --rate 300 --drain 3s";
     let mut running = start(&format!("{load} {arguments} --broker {}", broker.address));
     running.await_line("p50");
     broker.kill();
