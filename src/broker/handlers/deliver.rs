@@ -54,12 +54,11 @@ fn at_most_once(clients: &mut Clients, id: SlotId, to: &Receiver<'_>, publicatio
     let Clients { connections, front, limits, counters, .. } = clients;
     let Some(connection) = connections.get_mut(id) else { return };
     let form = Form::of(publication, look, clients.now, connection, front);
-    let len = form.packet_len(front, payload.len(), connection.agreed.version);
-    if len > connection.agreed.packet_bytes_max as usize {
+    let Some(len) = form.len_within_max(front, payload.len(), connection) else {
         counters.dropped_too_large += 1;
-    } else if connection.outbox.len_bytes() + len > limits.send_queue_bytes_max
-        && !connection.outbox.is_empty()
-    {
+        return;
+    };
+    if connection.outbox.len_bytes() + len > limits.send_queue_bytes_max && !connection.outbox.is_empty() {
         counters.dropped_send_queue += 1;
         clients.begin_grace(id);
     } else {
@@ -110,8 +109,7 @@ pub(crate) fn open(clients: &mut Clients, id: SlotId, session: u32, delivery: De
 fn begin(clients: &mut Clients, id: SlotId, session: u32, delivery: Delivery, form: Form<'_>) {
     let Clients { connections, sessions, front, counters, .. } = clients;
     let (Some(connection), Some(session)) = (connections.get(id), sessions.at(session)) else { return };
-    let len = form.packet_len(front, delivery.message.payload().len(), connection.agreed.version);
-    if len > connection.agreed.packet_bytes_max as usize {
+    if form.len_within_max(front, delivery.message.payload().len(), connection).is_none() {
         // [MQTT-3.1.2-25] dropped as if it had been delivered: no exchange, no repeat.
         counters.dropped_too_large += 1;
         return;
@@ -142,8 +140,7 @@ pub(crate) fn repeat(
         Look { qos: delivery.qos, retain: delivery.retain, identifiers: delivery.identifiers.as_slice() };
     let parts = delivery.message.parts();
     let form = Form::Own(Head { dup: true, ..look.head(&parts, clients.now) });
-    let len = form.packet_len(&clients.front, parts.payload.len(), connection.agreed.version);
-    if len > connection.agreed.packet_bytes_max as usize {
+    if form.len_within_max(&clients.front, parts.payload.len(), connection).is_none() {
         return Repeated::TooLarge;
     }
     count(&mut clients.counters, delivery.qos);

@@ -3,7 +3,7 @@
 //! Owns the choice, and how the bytes get into the send queue. Must never know who receives what, nor when.
 
 use foldhash::fast::FixedState;
-use ringmq_protocol::{Delivery as Head, PacketId, Qos, Version};
+use ringmq_protocol::{Delivery as Head, PacketId, Qos};
 
 use crate::clients::{Clients, Waiting, note_bytes};
 use crate::connection::Connection;
@@ -82,12 +82,19 @@ impl<'a> Form<'a> {
         Form::Common
     }
 
-    /// Bytes of the whole packet. Without an alias: with one it may be larger, but then it is sent without.
-    pub(crate) fn packet_len(&self, front: &Front, payload_len: usize, version: Version) -> usize {
-        match self {
+    /// Bytes of the whole packet, or none if that is more than the receiver takes [MQTT-3.1.2-24]. Without an alias: with
+    /// one it may be larger, but then it is sent without.
+    pub(crate) fn len_within_max(
+        &self,
+        front: &Front,
+        payload_len: usize,
+        connection: &Connection,
+    ) -> Option<usize> {
+        let len = match self {
             Form::Common => front.len() + payload_len,
-            Form::Own(head) => head.encoded_len(version),
-        }
+            Form::Own(head) => head.encoded_len(connection.agreed.version),
+        };
+        (len <= connection.agreed.packet_bytes_max as usize).then_some(len)
     }
 }
 
