@@ -91,23 +91,27 @@ impl Epoll {
     /// Collects reports, blocking until the next deadline if allowed to.
     fn poll(&mut self, state: &mut State, wait: Wait) -> io::Result<()> {
         let may_block = wait == Wait::ForOne && !state.busy && state.ready.is_empty();
-        let mut looks = 0;
-        if may_block && state.may_look_out() {
-            let found = state.look_out(|| {
-                looks += 1;
-                self.wait(0).map(|()| !self.reports.is_empty())
-            })?;
-            state.stats.system_calls += looks;
-            if found {
-                state.stats.completions += self.reports.len() as u64;
-                return Ok(());
-            }
+        if !(may_block && self.look_out(state)?) {
+            let may_block = may_block && state.sleeper.fall_asleep();
+            state.stats.system_calls += 1;
+            self.wait(if may_block { state.alarms.next().map_or(-1, ms_until) } else { 0 })?;
         }
-        let may_block = may_block && state.sleeper.fall_asleep();
-        state.stats.system_calls += 1;
-        self.wait(if may_block { state.alarms.next().map_or(-1, ms_until) } else { 0 })?;
         state.stats.completions += self.reports.len() as u64;
         Ok(())
+    }
+
+    /// Before it sleeps, looks for reports for as long as the caller wished. Whether there is something to do.
+    fn look_out(&mut self, state: &mut State) -> io::Result<bool> {
+        if !state.may_look_out() {
+            return Ok(false);
+        }
+        let mut looks = 0;
+        let found = state.look_out(|| {
+            looks += 1;
+            self.wait(0).map(|()| !self.reports.is_empty())
+        })?;
+        state.stats.system_calls += looks;
+        Ok(found)
     }
 
     /// Collects reports, waiting for the first at most `time_out_ms`; -1 for as long as it takes.

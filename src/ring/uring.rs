@@ -8,7 +8,7 @@
 //! | file | subject |
 //! | --- | --- |
 //! | `uring` | the turn, the time-out, the end |
-//! | `uring/enter` | submitting, looking out, sleeping, collecting
+//! | `uring/enter` | submitting, looking out, sleeping, collecting |
 //! | `uring/append` | writing to files |
 //! | `uring/direct` | sockets in the ring's own table of files |
 //! | `uring/accept` | accepting, and connections held back |
