@@ -18,6 +18,10 @@ use crate::scenario::{Flow, Pace, Route, Scenario};
 use crate::tls::{TlsTarget, Trust, client_config};
 use crate::workload::{Share, Workload};
 
+/// Connections from one loopback address at most, unless the user names the addresses. The kernel looks for a free port of
+/// an address one by one: with half of them taken that is most of the cost of a connection.
+const CONNECTIONS_PER_LOOPBACK: u32 = 1000;
+
 /// How connections are made.
 #[derive(Clone, Debug)]
 pub(crate) struct Dialling {
@@ -77,6 +81,9 @@ pub(crate) struct TargetSummary {
     pub(crate) broker: String,
     pub(crate) tls: bool,
     pub(crate) connections: u32,
+    /// Addresses and networks that connections come from, in turn; the kernel's choice if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) sources: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) agents: Vec<AgentSummary>,
 }
@@ -103,9 +110,10 @@ impl Plan {
         if share.of > 1 {
             check_shared_out(&scenario)?;
         }
+        let workload = Workload::new(&scenario, run, share)?;
         Ok(Plan {
-            workload: Workload::new(&scenario, run, share)?,
-            dialling: dialling(&scenario, target)?,
+            dialling: dialling(&scenario, target, workload.clients())?,
+            workload,
             scenario,
             broker_pids: target.broker_pid.clone(),
             output: target.output.clone(),
@@ -127,6 +135,7 @@ impl Plan {
             broker: self.dialling.to.to_string(),
             tls: self.dialling.tls.is_some(),
             connections: self.workload.clients(),
+            sources: self.dialling.sources.iter().map(Source::to_string).collect(),
             agents: self.agents.clone(),
         }
     }
@@ -156,7 +165,7 @@ fn run_number() -> u32 {
     (mixed >> 32) as u32
 }
 
-fn dialling(scenario: &Scenario, target: &TargetArgs) -> Result<Dialling, String> {
+fn dialling(scenario: &Scenario, target: &TargetArgs, clients: u32) -> Result<Dialling, String> {
     let to = target.broker.resolve()?;
     if to.is_ipv6() && !target.source.is_empty() {
         return Err("--source is for IPv4, the broker's address is IPv6".into());
@@ -173,8 +182,17 @@ fn dialling(scenario: &Scenario, target: &TargetArgs) -> Result<Dialling, String
         tls,
         inflight_max: scenario.connect_inflight,
         timeout: scenario.connect_timeout.0,
-        sources: target.source.clone(),
+        sources: sources(&target.source, to, clients),
     })
+}
+
+/// Where connections come from: as the user says, or from loopback addresses that are few connections each.
+fn sources(wanted: &[Source], to: SocketAddr, clients: u32) -> Vec<Source> {
+    let is_local = to.is_ipv4() && to.ip().is_loopback();
+    match clients.div_ceil(CONNECTIONS_PER_LOOPBACK) {
+        hosts @ 2.. if wanted.is_empty() && is_local => vec![Source::loopback(hosts)],
+        _ => wanted.to_vec(),
+    }
 }
 
 fn tls_target(target: &TargetArgs) -> Result<TlsTarget, String> {
@@ -184,4 +202,23 @@ fn tls_target(target: &TargetArgs) -> Result<TlsTarget, String> {
     let trust =
         Trust { ca: target.ca.clone(), insecure: target.insecure, identity, resume: target.tls_resume };
     Ok(TlsTarget { config: client_config(&trust)?, server_name })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_connections_to_this_machine_come_from_many_addresses_unless_the_user_names_them() {
+        let here: SocketAddr = "127.0.0.1:1883".parse().unwrap();
+        let elsewhere: SocketAddr = "10.0.0.1:1883".parse().unwrap();
+        let named: Source = "127.9.0.1".parse().unwrap();
+        let count = |wanted: &[Source], to, clients| {
+            sources(wanted, to, clients).iter().map(|source| source.count()).sum::<u32>()
+        };
+        assert_eq!((count(&[], here, 1_000), count(&[], elsewhere, 1_000_000)), (0, 0));
+        assert_eq!(count(&[], "[::1]:1883".parse().unwrap(), 1_000_000), 0);
+        assert_eq!((count(&[], here, 1_001), count(&[], here, 17_000)), (2, 30));
+        assert_eq!(sources(&[named], here, 1_000_000), [named]);
+    }
 }

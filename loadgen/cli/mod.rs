@@ -329,7 +329,8 @@ pub(crate) struct TargetArgs {
     /// The broker: tcp://HOST:PORT or tls://HOST:PORT.
     #[arg(short, long, default_value = "tcp://127.0.0.1:1883")]
     pub(crate) broker: BrokerUrl,
-    /// Addresses to connect from, used in turn: an IPv4 address or a network such as 127.1.0.0/16. Repeatable.
+    /// Addresses to connect from, used in turn: an IPv4 address or a network such as 127.1.0.0/16. Repeatable. Without it, more
+    /// than 1,000 connections to 127.0.0.0/8 come from as many addresses of it as make 1,000 each.
     #[arg(long)]
     pub(crate) source: Vec<Source>,
     /// PEM file of certificates to trust.

@@ -147,6 +147,12 @@ impl FromStr for Source {
 }
 
 impl Source {
+    /// The network at the beginning of 127.0.0.0/8 that has at least so many hosts.
+    pub(crate) fn loopback(hosts_min: u32) -> Source {
+        let first = u32::from(Ipv4Addr::LOCALHOST);
+        Source { first, count: (hosts_min + 2).next_power_of_two() - 2 }
+    }
+
     /// How many addresses there are.
     pub(crate) fn count(self) -> u32 {
         self.count
@@ -213,6 +219,8 @@ mod tests {
         assert_eq!(source.address(65_533).to_string(), "127.1.255.254:0");
         let one: Source = "10.0.0.7".parse().unwrap();
         assert_eq!((one.count(), one.address(0).to_string()), (1, "10.0.0.7:0".into()));
+        assert_eq!(Source::loopback(2).to_string(), "127.0.0.1/31");
+        assert_eq!(Source::loopback(17).to_string(), "127.0.0.1/27");
         for wrong in ["127.0.0.0/33", "127.0.0.0/0", "::1", "x"] {
             assert!(wrong.parse::<Source>().is_err(), "{wrong}");
         }

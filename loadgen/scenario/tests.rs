@@ -97,7 +97,7 @@ fn what_does_not_fit_is_refused_with_its_reason() {
         ("from = 'p'", "from = 'p'\ntopic = 'a/#'", "flow f: a/# is no topic name"),
         ("from = 'p'", "from = 'p'\ntopic = '{x}'", "flow f: {x}: a template has the places"),
         ("'16..64'", "3", "a payload has 16 to"),
-        ("span = '10s'", "span = '10 parsecs'", "a span is a number with ms, s, m or h"),
+        ("span = '10s'", "span = '10 parsecs'", "a span is a number with us, ms, s, m or h"),
         (", span = '10s'", "", "flow f: without `messages` it never ends"),
         ("name = 's'", "name = 'p'", "there are two of the group of clients p"),
         ("count = 3", "count = 60000000", "at most 16000000 are possible"),

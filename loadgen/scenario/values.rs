@@ -7,13 +7,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::clock::{self, MILLISECOND, Nanos, SECOND};
+use crate::clock::{self, MICROSECOND, MILLISECOND, Nanos, SECOND};
 use crate::stamp::STAMP_BYTES;
 
 /// The largest payload: what a packet holds, less room for its head.
 const PAYLOAD_BYTES_MAX: u32 = 268_000_000;
 
-/// A span of time, up to a day: `250ms`, `10s`, `2m`, `1h`.
+/// A span of time, up to a day: `500us`, `250ms`, `10s`, `2m`, `1h`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Span(pub(crate) Nanos);
 
@@ -29,11 +29,12 @@ impl FromStr for Span {
     fn from_str(text: &str) -> Result<Span, String> {
         let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
         let unit = match &text[digits..] {
+            "us" => MICROSECOND,
             "ms" => MILLISECOND,
             "s" | "" => SECOND,
             "m" => 60 * SECOND,
             "h" => 3600 * SECOND,
-            _ => return Err("a span is a number with ms, s, m or h, such as 10s".into()),
+            _ => return Err("a span is a number with us, ms, s, m or h, such as 10s".into()),
         };
         let number = f64::from_str(&text[..digits])
             .map_err(|_| "a span begins with a number, such as 10s".to_owned())?;
@@ -183,6 +184,7 @@ mod tests {
             assert_eq!(text.parse(), Ok(Span(nanos)));
             assert_eq!(Span(nanos).to_string(), text);
         }
+        assert_eq!("500us".parse(), Ok(Span(500 * MICROSECOND)));
         assert_eq!("10".parse(), Ok(Span(10 * SECOND)));
         assert_eq!("1.5s".parse(), Ok(Span(1_500 * MILLISECOND)));
         assert_eq!("2m".parse(), Ok(Span(120 * SECOND)));

@@ -21,7 +21,11 @@ const CURVE_PER_DECADE: i32 = 12;
 /// All plots of a report, in their order.
 pub(super) fn charts(report: &Report) -> Vec<Plot> {
     let usual_s = report.series.iter().map(|row| row.span_s).fold(0.0, f64::max);
-    let rows: Vec<&Row> = report.series.iter().filter(|row| row.span_s >= usual_s * SHORT_ROW).collect();
+    // Without traffic the connections are the figures, and a short ramp has them all.
+    let is_drawn = |row: &&Row| {
+        row.span_s >= usual_s * SHORT_ROW || (report.traffic.is_none() && row.counters.connected > 0)
+    };
+    let rows: Vec<&Row> = report.series.iter().filter(is_drawn).collect();
     let time = Time { rows, marked: measured(report) };
     let mut plots = Vec::new();
     if report.traffic.is_some() {
@@ -215,4 +219,24 @@ fn histogram(report: &Report) -> Option<Plot> {
         lines: vec![Line { name: "share", figures: counts.into_iter().map(Some).collect() }],
         marked: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::report_of;
+
+    #[test]
+    fn a_ramp_shorter_than_an_interval_is_drawn_where_connections_are_what_was_measured() {
+        let mut report = report_of(&[(0, 1, 0.1), (0, 1, 0.1), (0, 1, 0.1)]);
+        report.series[0].span_s = 0.1;
+        report.series[0].counters.connected = 5;
+        let line = |report: &Report, title| {
+            let plot = charts(report).into_iter().find(|plot| plot.title == title).unwrap();
+            plot.lines.into_iter().next().unwrap().figures
+        };
+        assert_eq!(line(&report, "Rate"), [Some(0.0), Some(0.0)]);
+        report.traffic = None;
+        assert_eq!(line(&report, "Connections made"), [Some(50.0), Some(0.0), Some(0.0)]);
+    }
 }
