@@ -49,7 +49,8 @@ pub(super) struct FilterIndex<V> {
     free: Option<FilterId>,
     exact: HashTable<Exact>,
     wildcard: FilterTrie<FilterId>,
-    /// Changes of `wildcard`.
+    /// Changes of `exact`, and of `wildcard`.
+    exact_generation: Generation,
     generation: Generation,
     hasher: FixedState,
 }
@@ -62,6 +63,7 @@ impl<V> FilterIndex<V> {
             free: None,
             exact: HashTable::new(),
             wildcard,
+            exact_generation: 0,
             generation: 0,
             hasher,
         }
@@ -88,6 +90,7 @@ impl<V> FilterIndex<V> {
             let fingerprint = self.fingerprint(filter);
             let entry = Exact { fingerprint, id };
             self.exact.insert_unique(fingerprint.spread(), entry, |exact| exact.fingerprint.spread());
+            self.exact_generation += 1;
         }
         id
     }
@@ -104,6 +107,7 @@ impl<V> FilterIndex<V> {
             let fingerprint = self.fingerprint(&name);
             let entry = self.exact.find_entry(fingerprint.spread(), |exact| exact.id == id);
             entry.expect("an exact filter has a table entry").remove();
+            self.exact_generation += 1;
         }
         (name, value)
     }
@@ -139,11 +143,12 @@ impl<V> FilterIndex<V> {
         matches: &mut Matches,
         mut visit: impl FnMut(FilterId),
     ) {
-        if let Some(id) = self.find_exact_by(fingerprint, topic) {
+        let find_exact = || self.find_exact_by(fingerprint, topic);
+        if let Some(id) = matches.exact(self.exact_generation, find_exact) {
             visit(id);
         }
         let find = |ids: &mut SmallVec<_>| self.wildcard.for_each_match(topic, |id| ids.push(*id));
-        matches.get(self.generation, find).iter().for_each(|&id| visit(id));
+        matches.by_wildcard(self.generation, find).iter().for_each(|&id| visit(id));
     }
 
     /// All filters, by ascending number.

@@ -26,16 +26,27 @@ const MATCHES_MAX: usize = 64;
 /// How often a table of filters has changed. 0 is before the first time.
 pub(super) type Generation = u64;
 
-/// The wildcard filters of one table that match one topic.
+/// The filters of one table that match one topic.
 #[derive(Debug, Default)]
 pub(super) struct Matches {
-    generation: Option<Generation>,
+    exact: Remembered<Option<FilterId>>,
+    /// Those with wildcards.
     ids: SmallVec<[FilterId; 4]>,
+    generation: Option<Generation>,
 }
 
 impl Matches {
-    /// The matches, found by `find` if the table has changed since they were last asked for.
-    pub(super) fn get(
+    /// The filter that is the topic itself, found by `find` if such filters have changed since it was last asked for.
+    pub(super) fn exact(
+        &mut self,
+        generation: Generation,
+        find: impl FnOnce() -> Option<FilterId>,
+    ) -> Option<FilterId> {
+        self.exact.get(generation, find)
+    }
+
+    /// The filters with wildcards, found by `find` if such filters have changed since they were last asked for.
+    pub(super) fn by_wildcard(
         &mut self,
         generation: Generation,
         find: impl FnOnce(&mut SmallVec<[FilterId; 4]>),
@@ -49,6 +60,19 @@ impl Matches {
     }
 }
 
+/// What was found in a table, and the generation of the table that says so.
+#[derive(Debug, Default)]
+struct Remembered<T>(Option<(Generation, T)>);
+
+impl<T: Copy> Remembered<T> {
+    fn get(&mut self, generation: Generation, find: impl FnOnce() -> T) -> T {
+        match self.0 {
+            Some((then, found)) if then == generation => found,
+            _ => self.0.insert((generation, find())).1,
+        }
+    }
+}
+
 /// A topic, with what is remembered of it.
 #[derive(Debug)]
 pub struct KnownTopic {
@@ -57,8 +81,9 @@ pub struct KnownTopic {
     level_count: usize,
     subscriptions: Matches,
     groups: Matches,
-    /// Shards with a matching wildcard filter, and the generation of the routes that says so.
-    shards: Option<(Generation, ShardSet)>,
+    /// Shards with this very filter, and shards with a matching wildcard filter.
+    exact_shards: Remembered<ShardSet>,
+    shards: Remembered<ShardSet>,
 }
 
 impl KnownTopic {
@@ -69,7 +94,8 @@ impl KnownTopic {
             level_count: level_count(text),
             subscriptions: Matches::default(),
             groups: Matches::default(),
-            shards: None,
+            exact_shards: Remembered::default(),
+            shards: Remembered::default(),
         }
     }
 
@@ -93,12 +119,18 @@ impl KnownTopic {
         ((&self.text, self.fingerprint), &mut self.groups)
     }
 
-    /// Shards with a matching wildcard filter, found by `find` if the routes have changed since they were last asked.
+    /// Shards with this very filter, found by `find` if such routes have changed since they were last asked for.
+    pub(super) fn exact_shards(
+        &mut self,
+        generation: Generation,
+        find: impl FnOnce(Fingerprint) -> ShardSet,
+    ) -> ShardSet {
+        self.exact_shards.get(generation, || find(self.fingerprint))
+    }
+
+    /// Shards with a matching wildcard filter, found by `find` if such routes have changed since they were last asked for.
     pub(super) fn shards(&mut self, generation: Generation, find: impl FnOnce(&str) -> ShardSet) -> ShardSet {
-        match self.shards {
-            Some((then, shards)) if then == generation => shards,
-            _ => self.shards.insert((generation, find(&self.text))).1,
-        }
+        self.shards.get(generation, || find(&self.text))
     }
 
     /// Its levels.
@@ -225,7 +257,15 @@ mod tests {
         let mut matches = Matches::default();
         let mut finds = 0;
         for generation in [0, 0, 1, 1, 1, 0] {
-            matches.get(generation, |_| finds += 1);
+            matches.by_wildcard(generation, |_| finds += 1);
+        }
+        assert_eq!(finds, 3);
+        finds = 0;
+        for generation in [0, 0, 1, 1, 1, 0] {
+            matches.exact(generation, || {
+                finds += 1;
+                None
+            });
         }
         assert_eq!(finds, 3);
     }

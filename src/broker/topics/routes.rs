@@ -39,7 +39,8 @@ pub struct Routes {
     exact: HashTable<ExactRoute>,
     wildcard: FilterTrie<PackedSet>,
     sets: ShardSets,
-    /// Changes of `wildcard`.
+    /// Changes of `exact`, and of `wildcard`.
+    exact_generation: Generation,
     generation: Generation,
     hasher: FixedState,
 }
@@ -48,7 +49,14 @@ impl Routes {
     /// No routes. `hasher` must be seeded alike on all shards.
     pub fn new(hasher: FixedState) -> Routes {
         let wildcard = FilterTrie::new(hasher.clone());
-        Routes { exact: HashTable::new(), wildcard, sets: ShardSets::default(), generation: 0, hasher }
+        Routes {
+            exact: HashTable::new(),
+            wildcard,
+            sets: ShardSets::default(),
+            exact_generation: 0,
+            generation: 0,
+            hasher,
+        }
     }
 
     /// Notes that a shard wants what the key names. Saying it twice changes nothing.
@@ -92,7 +100,7 @@ impl Routes {
     /// As [`Routes::interested`], for a known topic.
     pub fn interested_in_known(&self, topic: &mut KnownTopic) -> ShardSet {
         let by_wildcard = topic.shards(self.generation, |text| self.wildcard_shards(text));
-        self.exact_shards(topic.fingerprint()).union(by_wildcard)
+        topic.exact_shards(self.exact_generation, |name| self.exact_shards(name)).union(by_wildcard)
     }
 
     fn wildcard_shards(&self, topic: &str) -> ShardSet {
@@ -120,6 +128,7 @@ impl Routes {
     }
 
     fn announce_exact(&mut self, fingerprint: Fingerprint, shard: u16) {
+        self.exact_generation += 1;
         match self.exact_entry(fingerprint) {
             (Entry::Occupied(mut route), sets) => {
                 let shards = &mut route.get_mut().shards;
@@ -132,6 +141,7 @@ impl Routes {
     }
 
     fn retract_exact(&mut self, fingerprint: Fingerprint, shard: u16) {
+        self.exact_generation += 1;
         let (Entry::Occupied(mut route), sets) = self.exact_entry(fingerprint) else { return };
         match sets.without(route.get().shards, shard) {
             Some(rest) => route.get_mut().shards = rest,

@@ -37,6 +37,24 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         to: "self.wildcard.insert(filter, id);",
     },
     Mutant {
+        name: "a known topic does not notice that it is now a filter",
+        file: "topics/index.rs",
+        from: "|exact| exact.fingerprint.spread());\n            self.exact_generation += 1;",
+        to: "|exact| exact.fingerprint.spread());",
+    },
+    Mutant {
+        name: "a known topic does not notice that it no longer is a filter",
+        file: "topics/index.rs",
+        from: "remove();\n            self.exact_generation += 1;",
+        to: "remove();",
+    },
+    Mutant {
+        name: "a known topic does not notice that another shard wants it",
+        file: "topics/routes.rs",
+        from: "fn announce_exact(&mut self, fingerprint: Fingerprint, shard: u16) {\n        self.exact_generation += 1;",
+        to: "fn announce_exact(&mut self, fingerprint: Fingerprint, shard: u16) {",
+    },
+    Mutant {
         name: "a known topic does not notice a new route",
         file: "topics/routes.rs",
         from: "self.generation += 1;\n                match self.wildcard.get_mut(filter) {",
