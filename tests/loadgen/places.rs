@@ -55,3 +55,15 @@ fn a_report_is_read_back_and_one_that_was_changed_is_refused() {
     assert_eq!(refused.code, Some(2));
     assert!(refused.errors.contains("was changed after it was written"), "{}", refused.errors);
 }
+
+#[test]
+fn a_preset_is_run_with_the_version_that_is_asked_for() {
+    for (arguments, version) in [("run p2p-1k --print", "5"), ("run p2p-1k --mqtt 3.1.1 --print", "3.1.1")] {
+        let mut command = Command::new(program("ringmq-bench", "RINGMQ_BENCH_BIN"));
+        command.args(arguments.split_whitespace());
+        let done = spawn(command, Scratch::new()).wait();
+        let versions: Vec<_> = done.out.lines().filter(|line| line.starts_with("mqtt = ")).collect();
+        assert!(!versions.is_empty() && done.code == Some(0), "{}", done.out);
+        assert!(versions.iter().all(|line| **line == format!("mqtt = \"{version}\"")), "{versions:?}");
+    }
+}

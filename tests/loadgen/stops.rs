@@ -66,3 +66,20 @@ fn an_interrupted_run_tells_what_was_measured_so_far() {
     assert!(done.verdict("invalid").contains("the run was interrupted"), "{}", done.out);
     assert!(done.figure("/traffic/latency/count") > 0.0 && done.count("/traffic/lost") == 0);
 }
+
+#[test]
+fn a_run_can_be_interrupted_while_it_waits_for_messages_that_do_not_come() {
+    let broker = Broker::start();
+    let arguments = "pairs --pairs 2 --rate 500 -d 500ms --warm-up 100ms --drain 1h --broker";
+    let mut running = start(&format!("{arguments} {}", broker.address));
+    running.await_line("publish");
+    signal(broker.pid(), Signal::STOP);
+    running.await_line("drain");
+    running.signal(Signal::INT);
+    let done = running.wait();
+    signal(broker.pid(), Signal::CONT);
+    assert_eq!(done.code, Some(3), "{}", done.out);
+    assert!(done.verdict("invalid").contains("the run was interrupted"), "{}", done.out);
+    let [sent, delivered] = ["/traffic/sent", "/traffic/delivered"].map(|path| done.count(path));
+    assert!(delivered < sent, "{}", done.out);
+}

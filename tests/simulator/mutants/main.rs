@@ -68,7 +68,7 @@ fn root() -> PathBuf {
 fn copy_of_tree() -> io::Result<PathBuf> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     let copy = target.join("mutants");
-    for part in ["src", "tests", "loadgen"] {
+    for part in ["src", "tests", "loadgen", "bench"] {
         let to = copy.join(part);
         if to.exists() {
             fs::remove_dir_all(&to)?;
