@@ -51,7 +51,7 @@ pub(super) struct FilterIndex<V> {
     wildcard: FilterTrie<FilterId>,
     /// Changes of `exact`, and of `wildcard`.
     exact_generation: Generation,
-    generation: Generation,
+    wildcard_generation: Generation,
     hasher: FixedState,
 }
 
@@ -64,7 +64,7 @@ impl<V> FilterIndex<V> {
             exact: HashTable::new(),
             wildcard,
             exact_generation: 0,
-            generation: 0,
+            wildcard_generation: 0,
             hasher,
         }
     }
@@ -85,7 +85,7 @@ impl<V> FilterIndex<V> {
         let id = self.fill_slot(Slot::Used { name: filter.into(), value });
         if is_wildcard(filter) {
             self.wildcard.insert(filter, id);
-            self.generation += 1;
+            self.wildcard_generation += 1;
         } else {
             let fingerprint = self.fingerprint(filter);
             let entry = Exact { fingerprint, id };
@@ -102,7 +102,7 @@ impl<V> FilterIndex<V> {
         let Slot::Used { name, value } = slot else { unreachable!("only a used number can be removed") };
         if is_wildcard(&name) {
             self.wildcard.remove(&name);
-            self.generation += 1;
+            self.wildcard_generation += 1;
         } else {
             let fingerprint = self.fingerprint(&name);
             let entry = self.exact.find_entry(fingerprint.spread(), |exact| exact.id == id);
@@ -148,7 +148,7 @@ impl<V> FilterIndex<V> {
             visit(id);
         }
         let find = |ids: &mut SmallVec<_>| self.wildcard.for_each_match(topic, |id| ids.push(*id));
-        matches.by_wildcard(self.generation, find).iter().for_each(|&id| visit(id));
+        matches.by_wildcard(self.wildcard_generation, find).iter().for_each(|&id| visit(id));
     }
 
     /// All filters, by ascending number.

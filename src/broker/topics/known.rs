@@ -83,7 +83,7 @@ pub struct KnownTopic {
     groups: Matches,
     /// Shards with this very filter, and shards with a matching wildcard filter.
     exact_shards: Remembered<ShardSet>,
-    shards: Remembered<ShardSet>,
+    wildcard_shards: Remembered<ShardSet>,
 }
 
 impl KnownTopic {
@@ -95,7 +95,7 @@ impl KnownTopic {
             subscriptions: Matches::default(),
             groups: Matches::default(),
             exact_shards: Remembered::default(),
-            shards: Remembered::default(),
+            wildcard_shards: Remembered::default(),
         }
     }
 
@@ -129,8 +129,12 @@ impl KnownTopic {
     }
 
     /// Shards with a matching wildcard filter, found by `find` if such routes have changed since they were last asked for.
-    pub(super) fn shards(&mut self, generation: Generation, find: impl FnOnce(&str) -> ShardSet) -> ShardSet {
-        self.shards.get(generation, || find(&self.text))
+    pub(super) fn wildcard_shards(
+        &mut self,
+        generation: Generation,
+        find: impl FnOnce(&str) -> ShardSet,
+    ) -> ShardSet {
+        self.wildcard_shards.get(generation, || find(&self.text))
     }
 
     /// Its levels.

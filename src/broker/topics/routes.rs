@@ -41,7 +41,7 @@ pub struct Routes {
     sets: ShardSets,
     /// Changes of `exact`, and of `wildcard`.
     exact_generation: Generation,
-    generation: Generation,
+    wildcard_generation: Generation,
     hasher: FixedState,
 }
 
@@ -54,7 +54,7 @@ impl Routes {
             wildcard,
             sets: ShardSets::default(),
             exact_generation: 0,
-            generation: 0,
+            wildcard_generation: 0,
             hasher,
         }
     }
@@ -64,7 +64,7 @@ impl Routes {
         match key {
             RouteKey::Exact(fingerprint) => self.announce_exact(*fingerprint, shard),
             RouteKey::Wildcard(filter) => {
-                self.generation += 1;
+                self.wildcard_generation += 1;
                 match self.wildcard.get_mut(filter) {
                     Some(shards) => *shards = self.sets.with(*shards, shard),
                     None => {
@@ -80,7 +80,7 @@ impl Routes {
         match key {
             RouteKey::Exact(fingerprint) => self.retract_exact(*fingerprint, shard),
             RouteKey::Wildcard(filter) => {
-                self.generation += 1;
+                self.wildcard_generation += 1;
                 let Some(shards) = self.wildcard.get_mut(filter) else { return };
                 match self.sets.without(*shards, shard) {
                     Some(rest) => *shards = rest,
@@ -99,7 +99,7 @@ impl Routes {
 
     /// As [`Routes::interested`], for a known topic.
     pub fn interested_in_known(&self, topic: &mut KnownTopic) -> ShardSet {
-        let by_wildcard = topic.shards(self.generation, |text| self.wildcard_shards(text));
+        let by_wildcard = topic.wildcard_shards(self.wildcard_generation, |text| self.wildcard_shards(text));
         topic.exact_shards(self.exact_generation, |name| self.exact_shards(name)).union(by_wildcard)
     }
 

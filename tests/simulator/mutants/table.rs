@@ -33,7 +33,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a known topic does not notice a new filter",
         file: "topics/index.rs",
-        from: "self.wildcard.insert(filter, id);\n            self.generation += 1;",
+        from: "self.wildcard.insert(filter, id);\n            self.wildcard_generation += 1;",
         to: "self.wildcard.insert(filter, id);",
     },
     Mutant {
@@ -57,7 +57,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a known topic does not notice a new route",
         file: "topics/routes.rs",
-        from: "self.generation += 1;\n                match self.wildcard.get_mut(filter) {",
+        from: "self.wildcard_generation += 1;\n                match self.wildcard.get_mut(filter) {",
         to: "match self.wildcard.get_mut(filter) {",
     },
     Mutant {
