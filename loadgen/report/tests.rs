@@ -116,6 +116,18 @@ fn loss_fails_at_qos_1_and_is_a_note_at_qos_0() {
 }
 
 #[test]
+fn a_shared_subscription_through_which_nothing_came_may_be_unknown_to_the_broker() {
+    let verdict = |arrivals| {
+        let plan = plan("shared -p 1 -s 1 -q 1");
+        Report::new(&plan, &outcome(arrivals), &circumstances()).verdict
+    };
+    let silent = verdict(0..0);
+    assert_eq!(silent.failures, ["1000 messages lost at QoS 1"]);
+    assert!(silent.notes[0].ends_with("the broker may not know shared subscriptions"), "{silent:?}");
+    assert!(verdict(1..1000).notes.is_empty(), "something came");
+}
+
+#[test]
 fn a_session_that_ends_with_its_connection_is_owed_nothing() {
     let mut cut = outcome(1..1000);
     cut.tally.recovery.cut = 2;
