@@ -52,6 +52,17 @@ fn the_mixed_workload_has_the_clients_and_the_rate_asked_for() {
 }
 
 #[test]
+fn requests_have_sides_of_their_own_names() {
+    let scenario = typed("request-response -p 3 -s 2").unwrap();
+    let clients: Vec<_> = scenario.clients.iter().map(|group| (&*group.name, group.count)).collect();
+    assert_eq!(clients, [("requesters", 3), ("responders", 2)]);
+    assert_eq!(
+        (&*scenario.flows[0].from, scenario.flows[0].to.as_deref()),
+        ("requesters", Some("responders"))
+    );
+}
+
+#[test]
 fn every_workload_of_the_command_line_is_a_scenario_that_can_be_written_down() {
     for line in [
         "fan-in -p 3 -s 2 -q 2 --rate 20k --duration 3s",

@@ -36,7 +36,8 @@ pub(crate) fn from_workload(args: &WorkloadArgs) -> Result<Scenario, String> {
         }
         WorkloadArgs::RequestResponse { requesters, responders, traffic, common } => {
             let args = (traffic, &common.client);
-            flowing("request-response", (*requesters, *responders), Route::Request, args)
+            let whole = flowing("request-response", (*requesters, *responders), Route::Request, args);
+            between(whole, "requesters", "responders")
         }
         WorkloadArgs::Reconnect { pairs, share, within, traffic, common } => {
             let whole = flowing("reconnect", (*pairs, *pairs), Route::Pairs, (traffic, &common.client));
@@ -78,6 +79,17 @@ fn flowing(
     let flow = Flow { route, messages: traffic.messages, ..flow(name, pace, &traffic.message, client) };
     let groups = [("publishers", publishers), ("subscribers", subscribers)];
     scenario(name, &groups, vec![flow], stages, client).with_patience(traffic.message.drain)
+}
+
+/// Gives the two sides of a flow names of their own.
+fn between(mut whole: Scenario, from: &str, to: &str) -> Scenario {
+    for (clients, name) in whole.clients.iter_mut().zip([from, to]) {
+        clients.name = name.into();
+    }
+    for flow in &mut whole.flows {
+        (flow.from, flow.to) = (from.into(), Some(to.into()));
+    }
+    whole
 }
 
 /// Halves the publishing, and cuts connections between the halves.
