@@ -10,11 +10,11 @@ pub(crate) type Nanos = u64;
 /// One second.
 pub(crate) const SECOND: Nanos = 1_000_000_000;
 
-/// One microsecond.
-pub(crate) const MICROSECOND: Nanos = 1_000;
-
 /// One millisecond.
 pub(crate) const MILLISECOND: Nanos = 1_000_000;
+
+/// One microsecond.
+pub(crate) const MICROSECOND: Nanos = 1_000;
 
 /// Measures time from the start of a run.
 #[derive(Clone, Copy, Debug)]
