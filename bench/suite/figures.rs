@@ -23,7 +23,7 @@ pub(crate) struct Figure {
 /// latency, but do of a cost.
 pub(crate) fn figure(runs: &[Run], scenario: &Scenario, broker: &str) -> Option<Figure> {
     let own: Vec<&Run> =
-        runs.iter().filter(|run| run.scenario == scenario.name && run.broker == broker).collect();
+        runs.iter().filter(|run| run.scenario == scenario.runs() && run.broker == broker).collect();
     let is_usable = |run: &&&Run| {
         let is_valid = run.report.pointer("/verdict/is_valid").and_then(serde_json::Value::as_bool);
         scenario.metric != Metric::P99 || is_valid == Some(true)
@@ -95,6 +95,7 @@ mod tests {
             tls: false,
             needs: Vec::new(),
             metric,
+            runs_of: None,
             goal: None,
             relay: None,
         };

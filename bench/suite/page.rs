@@ -46,7 +46,7 @@ impl Results<'_> {
     }
 
     fn has_runs(&self, scenario: &Scenario) -> bool {
-        self.runs.iter().any(|run| run.scenario == scenario.name)
+        self.runs.iter().any(|run| run.scenario == scenario.runs())
     }
 
     fn row(&self, scenario: &Scenario) -> String {

@@ -27,21 +27,20 @@ impl Suite<'_> {
     /// # Errors
     /// A result cannot be written.
     pub(crate) fn run(&self, folder: &Path) -> Result<(), String> {
-        let done = record::read(folder)?;
-        let is_done = |scenario: &Scenario, broker: &Broker, round| {
-            let is_it =
-                |run: &&Run| run.scenario == scenario.name && run.broker == broker.name && run.round == round;
-            done.iter().any(|run| is_it(&run) && run.failure.is_none())
-        };
+        let mut done = record::read(folder)?;
         for round in 1..=self.rounds {
             for scenario in self.scenarios {
                 for broker in self.brokers.iter().filter(|broker| broker.can_all(&scenario.needs)) {
-                    if is_done(scenario, broker, round) {
+                    let is_it = |run: &Run| {
+                        run.scenario == scenario.runs() && run.broker == broker.name && run.round == round
+                    };
+                    if done.iter().any(|run| is_it(run) && run.failure.is_none()) {
                         continue;
                     }
                     let run = self.run_one(scenario, broker, round);
                     println!("{}", told(&run, scenario));
                     record::append(folder, &run)?;
+                    done.push(run);
                 }
             }
         }
@@ -50,7 +49,7 @@ impl Suite<'_> {
 
     fn run_one(&self, scenario: &Scenario, broker: &Broker, round: u32) -> Run {
         let mut run = Run {
-            scenario: scenario.name.clone(),
+            scenario: scenario.runs().to_owned(),
             broker: broker.name.clone(),
             round,
             started: String::new(),

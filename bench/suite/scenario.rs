@@ -28,10 +28,19 @@ pub(crate) struct Scenario {
     pub(crate) needs: Vec<String>,
     /// What is told of it.
     pub(crate) metric: Metric,
+    /// The scenario whose runs this one tells something else of; none if it has its own.
+    pub(crate) runs_of: Option<String>,
     /// Times less than mosquitto that ringmq is to use.
     pub(crate) goal: Option<f64>,
     /// What a bare relay costs, in microseconds per message.
     pub(crate) relay: Option<f64>,
+}
+
+impl Scenario {
+    /// The name under which its runs are kept.
+    pub(crate) fn runs(&self) -> &str {
+        self.runs_of.as_deref().unwrap_or(&self.name)
+    }
 }
 
 fn yes() -> bool {
@@ -103,6 +112,8 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), all.len());
         for scenario in &all {
+            let whose = all.iter().find(|other| other.name == scenario.runs()).unwrap();
+            assert_eq!((&whose.load, whose.runs()), (&scenario.load, scenario.runs()), "{}", scenario.name);
             assert_eq!(scenario.tls, scenario.needs.contains(&"tls".to_owned()), "{}", scenario.name);
         }
     }

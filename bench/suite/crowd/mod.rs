@@ -83,7 +83,7 @@ pub(crate) fn run(site: &Site, broker: &Broker, args: &CrowdArgs) -> Result<(), 
     crowd.publish_to_all(&brokers)?;
     crowd.parts.iter().for_each(Part::ask_to_stop);
     // One of each part's connections is there to speak, and does not listen.
-    let listening = reached - crowd.parts.len() as u64;
+    let listening = reached.saturating_sub(crowd.parts.len() as u64);
     let received: u64 = crowd.parts.drain(..).map(Part::stopped).sum();
     println!("one publish to all: {received} of {listening} that listen received it");
     Ok(())
