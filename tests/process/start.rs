@@ -1,5 +1,6 @@
 //! From the command to the open ports.
 
+use std::net::TcpListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ on_both_engines! {
     ports_are_open_soon,
     brokers_live_side_by_side,
     a_port_has_one_broker,
+    a_port_that_becomes_free_is_taken,
 }
 
 fn ports_are_open_soon(engine: Engine) {
@@ -55,6 +57,21 @@ fn a_port_has_one_broker(engine: Engine) {
         assert!(told.ends_with("stop it, or choose another port)"), "{told}");
         Client::connect(&first, "still-served").ping();
         first.finish();
+    }
+}
+
+/// The sockets of a process that has ended may outlive it for a moment.
+fn a_port_that_becomes_free_is_taken(engine: Engine) {
+    for shards in [1, 3] {
+        let former = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = former.local_addr().expect("it is bound");
+        let broker = Plan::new(engine).shards(shards).spawn(&[&format!("tcp://{address}")]);
+        let told = broker.wait_for_line(" is in use: waiting", START_MAX);
+        assert!(told.is_some_and(|line| line.contains(&address.to_string())), "{}", broker.log());
+        drop(former);
+        assert!(broker.wait_for_line(" ready ", START_MAX).is_some(), "{}", broker.log());
+        Client::new(sockets::connect(address), Version::V311).accepted("served").ping();
+        broker.finish();
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use ringmq_ring::{BindOptions, bind};
 use tracing::info;
@@ -75,10 +77,36 @@ fn open_address(config: &Config, address: SocketAddr, shard_count: u16) -> io::R
     };
     if address.port() != 0 {
         // Sockets that share a port would let a second broker slip in beside a first one; one that does not finds out.
-        drop(bind(address, &options(false))?);
+        drop(bind_once_free(address, &options(false))?);
     }
     let first = bind(address, &options(shard_count > 1))?;
     let address = first.local_addr()?;
     let others = (1..shard_count).map(|_| bind(address, &options(true)));
     std::iter::once(Ok(first)).chain(others).collect()
+}
+
+/// How long an address may still be in use by a process that has ended: the kernel takes an io_uring apart, and with it
+/// the sockets it was at work on, a little after the process is gone. A broker that is started in its place would not
+/// find them free.
+const ADDRESS_WAIT: Duration = Duration::from_secs(2);
+
+/// How often it is tried meanwhile.
+const ADDRESS_PROBE: Duration = Duration::from_millis(5);
+
+fn bind_once_free(address: SocketAddr, options: &BindOptions) -> io::Result<TcpListener> {
+    let mut waits_until = None;
+    loop {
+        let result = bind(address, options);
+        if !matches!(&result, Err(error) if error.kind() == io::ErrorKind::AddrInUse) {
+            return result;
+        }
+        let until = *waits_until.get_or_insert_with(|| {
+            info!("{address} is in use: waiting {} s for it", ADDRESS_WAIT.as_secs());
+            Instant::now() + ADDRESS_WAIT
+        });
+        if Instant::now() >= until {
+            return result;
+        }
+        thread::sleep(ADDRESS_PROBE);
+    }
 }
