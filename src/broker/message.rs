@@ -4,25 +4,12 @@
 //! receiver. Within a shard a message is an `Rc`; only what crosses shards is an `Arc`, once per letter.
 
 use std::cell::Cell;
-use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use ringmq_protocol::Qos;
 
 use crate::time::Time;
-
-/// What a publisher said, without what only concerned its own connection (packet identifier, DUP, alias).
-#[derive(Debug, PartialEq, Eq)]
-pub struct Content {
-    qos: Qos,
-    retain: Retain,
-    topic_bytes: u16,
-    passed_on_bytes: u32,
-    expires: Option<Time>,
-    /// Topic, passed-on properties and payload, back to back: one allocation.
-    bytes: Box<[u8]>,
-}
 
 /// The RETAIN bit of the publish.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,51 +37,78 @@ pub struct Parts<'a> {
     pub expires: Option<Time>,
 }
 
-impl Content {
-    /// Copies the parts into one allocation.
-    pub fn new(parts: &Parts<'_>) -> Content {
-        let mut bytes = Vec::with_capacity(parts.topic.len() + parts.passed_on.len() + parts.payload.len());
-        bytes.extend_from_slice(parts.topic.as_bytes());
-        bytes.extend_from_slice(parts.passed_on);
-        bytes.extend_from_slice(parts.payload);
-        Content {
+/// All of a content but its bytes: topic, passed-on properties and payload, back to back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Head {
+    qos: Qos,
+    retain: Retain,
+    topic_bytes: u16,
+    passed_on_bytes: u32,
+    payload_bytes: u32,
+    expires: Option<Time>,
+}
+
+impl Head {
+    fn of(parts: &Parts<'_>) -> Head {
+        Head {
             qos: parts.qos,
             retain: parts.retain,
             topic_bytes: u16::try_from(parts.topic.len()).expect("a topic has a two-byte length"),
             passed_on_bytes: u32::try_from(parts.passed_on.len()).expect("properties are below 256 MiB"),
+            payload_bytes: u32::try_from(parts.payload.len()).expect("payloads are below 256 MiB"),
             expires: parts.expires,
-            bytes: bytes.into_boxed_slice(),
+        }
+    }
+
+    fn parts<'a>(&self, bytes: &'a [u8]) -> Parts<'a> {
+        let (topic, rest) = bytes.split_at(usize::from(self.topic_bytes));
+        let (passed_on, rest) = rest.split_at(self.passed_on_bytes as usize);
+        let topic = std::str::from_utf8(topic).expect("a topic was valid UTF-8 when it came in");
+        let payload = &rest[..self.payload_bytes as usize];
+        Parts { topic, passed_on, payload, qos: self.qos, retain: self.retain, expires: self.expires }
+    }
+
+    fn payload<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let from = usize::from(self.topic_bytes) + self.passed_on_bytes as usize;
+        &bytes[from..from + self.payload_bytes as usize]
+    }
+}
+
+/// What a publisher said, without what only concerned its own connection (packet identifier, DUP, alias), in a form
+/// that shards can share.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Content {
+    head: Head,
+    bytes: Box<[u8]>,
+}
+
+impl Content {
+    /// Copies the parts.
+    pub fn new(parts: &Parts<'_>) -> Content {
+        Content {
+            head: Head::of(parts),
+            bytes: [parts.topic.as_bytes(), parts.passed_on, parts.payload].concat().into(),
         }
     }
 
     /// The parts, borrowed back.
     pub fn parts(&self) -> Parts<'_> {
-        let (topic, rest) = self.bytes.split_at(usize::from(self.topic_bytes));
-        let (passed_on, payload) = rest.split_at(self.passed_on_bytes as usize);
-        let topic = std::str::from_utf8(topic).expect("a topic was valid UTF-8 when it came in");
-        Parts { topic, passed_on, payload, qos: self.qos, retain: self.retain, expires: self.expires }
-    }
-
-    /// Application bytes.
-    pub fn payload(&self) -> &[u8] {
-        &self.bytes[usize::from(self.topic_bytes) + self.passed_on_bytes as usize..]
-    }
-
-    /// QoS of the publish.
-    pub fn qos(&self) -> Qos {
-        self.qos
+        self.head.parts(&self.bytes)
     }
 
     /// When it must no longer be sent.
     pub fn expires(&self) -> Option<Time> {
-        self.expires
+        self.head.expires
     }
 
     /// Bytes this content takes, its header included.
     pub fn size_bytes(&self) -> usize {
-        self.bytes.len() + size_of::<Body>() + 2 * size_of::<usize>()
+        self.bytes.len() + size_of::<Content>() + COUNTS_BYTES
     }
 }
+
+/// What `Rc` and `Arc` put in front of what they count.
+const COUNTS_BYTES: usize = 2 * size_of::<usize>();
 
 /// Counts the bytes of the messages alive on one shard.
 #[derive(Clone, Debug, Default)]
@@ -116,33 +130,26 @@ impl Meter {
     }
 }
 
+/// A message on this shard. `B` is room for the bytes of a small one, so that it takes a single allocation.
 #[derive(Debug)]
-enum Store {
-    /// Made and kept on this shard.
-    Own(Content),
-    /// Shared with other shards.
-    Across(Arc<Content>),
-}
-
-#[derive(Debug)]
-struct Body {
-    store: Store,
+struct Body<B: ?Sized = [u8]> {
+    head: Head,
     meter: Meter,
+    /// The bytes, if there is no room for them here, or other shards hold them as well.
+    content: Option<Arc<Content>>,
+    room: B,
 }
 
-impl Drop for Body {
-    fn drop(&mut self) {
-        let bytes = self.store.content().size_bytes();
-        self.meter.sub(bytes);
+impl<B: ?Sized> Body<B> {
+    fn size_bytes(&self) -> usize {
+        let content = self.content.as_ref().map_or(0, |content| content.size_bytes());
+        size_of_val(self) + COUNTS_BYTES + content
     }
 }
 
-impl Store {
-    fn content(&self) -> &Content {
-        match self {
-            Store::Own(content) => content,
-            Store::Across(content) => content,
-        }
+impl<B: ?Sized> Drop for Body<B> {
+    fn drop(&mut self) {
+        self.meter.sub(self.size_bytes());
     }
 }
 
@@ -151,35 +158,78 @@ impl Store {
 pub struct Message(Rc<Body>);
 
 impl Message {
-    /// A message that stays on this shard.
-    pub fn own(content: Content, meter: &Meter) -> Message {
-        Message::with(Store::Own(content), meter)
+    /// A copy of the parts.
+    pub fn new(parts: &Parts<'_>, meter: &Meter) -> Message {
+        match parts.topic.len() + parts.passed_on.len() + parts.payload.len() {
+            0..=64 => Message::small::<64>(parts, meter),
+            65..=96 => Message::small::<96>(parts, meter),
+            97..=128 => Message::small::<128>(parts, meter),
+            129..=192 => Message::small::<192>(parts, meter),
+            193..=256 => Message::small::<256>(parts, meter),
+            257..=320 => Message::small::<320>(parts, meter),
+            321..=448 => Message::small::<448>(parts, meter),
+            449..=576 => Message::small::<576>(parts, meter),
+            577..=704 => Message::small::<704>(parts, meter),
+            705..=832 => Message::small::<832>(parts, meter),
+            833..=960 => Message::small::<960>(parts, meter),
+            _ => Message::across(Arc::new(Content::new(parts)), meter),
+        }
     }
 
-    /// A message that other shards hold as well. Each shard meters it in full.
+    /// A message of at most `ROOM` bytes. With the header in front, all rooms are sizes that allocators have.
+    fn small<const ROOM: usize>(parts: &Parts<'_>, meter: &Meter) -> Message {
+        let mut room = [0; ROOM];
+        let (topic, rest) = room.split_at_mut(parts.topic.len());
+        let (passed_on, rest) = rest.split_at_mut(parts.passed_on.len());
+        topic.copy_from_slice(parts.topic.as_bytes());
+        passed_on.copy_from_slice(parts.passed_on);
+        rest[..parts.payload.len()].copy_from_slice(parts.payload);
+        Message::metered(Rc::new(Body { head: Head::of(parts), meter: meter.clone(), content: None, room }))
+    }
+
+    /// A message that other shards may hold as well. Each shard meters it in full.
     pub fn across(content: Arc<Content>, meter: &Meter) -> Message {
-        Message::with(Store::Across(content), meter)
+        let head = content.head;
+        Message::metered(Rc::new(Body { head, meter: meter.clone(), content: Some(content), room: [0; 0] }))
     }
 
-    fn with(store: Store, meter: &Meter) -> Message {
-        meter.add(store.content().size_bytes());
-        Message(Rc::new(Body { store, meter: meter.clone() }))
+    fn metered(body: Rc<Body>) -> Message {
+        body.meter.add(body.size_bytes());
+        Message(body)
     }
 
     /// The content in the form that may travel: shared if it already is, else copied once.
     pub fn to_across(&self) -> Arc<Content> {
-        match &self.0.store {
-            Store::Across(content) => content.clone(),
-            Store::Own(content) => Arc::new(Content::new(&content.parts())),
-        }
+        self.0.content.clone().unwrap_or_else(|| Arc::new(Content::new(&self.parts())))
     }
-}
 
-impl Deref for Message {
-    type Target = Content;
+    /// The parts, borrowed back.
+    pub fn parts(&self) -> Parts<'_> {
+        self.0.head.parts(self.bytes())
+    }
 
-    fn deref(&self) -> &Content {
-        self.0.store.content()
+    /// Application bytes.
+    pub fn payload(&self) -> &[u8] {
+        self.0.head.payload(self.bytes())
+    }
+
+    /// QoS of the publish.
+    pub fn qos(&self) -> Qos {
+        self.0.head.qos
+    }
+
+    /// When it must no longer be sent.
+    pub fn expires(&self) -> Option<Time> {
+        self.0.head.expires
+    }
+
+    /// Bytes this message takes, its header included.
+    pub fn size_bytes(&self) -> usize {
+        self.0.size_bytes()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.0.content.as_ref().map_or(&self.0.room, |content| &content.bytes)
     }
 }
 
@@ -205,24 +255,47 @@ mod tests {
         }
     }
 
+    /// Small and large, on this shard and across.
     #[test]
     fn parts_come_back_as_they_went_in() {
-        let content = Content::new(&parts());
-        let back = content.parts();
-        assert_eq!((back.topic, back.passed_on, back.payload), ("a/b", &[1u8, 1][..], &b"hello"[..]));
-        assert_eq!((back.qos, back.retain, back.expires), (parts().qos, parts().retain, parts().expires));
-        assert_eq!(content.payload(), b"hello");
+        for bytes in (0..1000).chain([5000]) {
+            let payload = vec![7; bytes];
+            let parts = Parts { payload: &payload, ..parts() };
+            let meter = Meter::default();
+            let message = Message::new(&parts, &meter);
+            let across = Message::across(message.to_across(), &meter);
+            for back in [message.parts(), across.parts(), message.to_across().parts()] {
+                assert_eq!((back.topic, back.passed_on, back.payload), ("a/b", &[1u8, 1][..], &payload[..]));
+                assert_eq!((back.qos, back.retain, back.expires), (parts.qos, parts.retain, parts.expires));
+            }
+            assert_eq!((message.payload(), across.payload()), (&payload[..], &payload[..]));
+            assert!(message.size_bytes() > bytes && across.size_bytes() > bytes);
+            drop((message, across));
+            assert_eq!(meter.bytes(), 0);
+        }
+    }
+
+    /// A header, and room that is left empty.
+    #[test]
+    fn a_message_takes_little_more_than_its_bytes() {
+        for bytes in 0..2000 {
+            let payload = vec![7; bytes];
+            let message = Message::new(&Parts { payload: &payload, ..parts() }, &Meter::default());
+            let beside = message.size_bytes() - bytes;
+            assert!(beside <= 200, "{beside} beside {bytes}");
+        }
     }
 
     #[test]
     fn the_meter_counts_each_message_once_however_often_it_is_shared() {
         let meter = Meter::default();
-        let message = Message::own(Content::new(&parts()), &meter);
+        let message = Message::new(&parts(), &meter);
         let size = message.size_bytes();
         let again = message.clone();
         assert_eq!(meter.bytes(), size);
         let across = Message::across(message.to_across(), &meter);
-        assert_eq!(meter.bytes(), 2 * size);
+        let both = size + across.size_bytes();
+        assert_eq!(meter.bytes(), both);
         drop((message, across));
         assert_eq!(meter.bytes(), size);
         drop(again);

@@ -112,7 +112,7 @@ mod tests {
     use ringmq_protocol::Qos;
 
     use super::*;
-    use crate::message::{Content, Meter, Parts, Retain};
+    use crate::message::{Meter, Parts, Retain};
 
     fn flat(outbox: Outbox) -> Vec<u8> {
         let mut all = Vec::new();
@@ -136,7 +136,7 @@ mod tests {
             retain: Retain::No,
             expires: None,
         };
-        let message = Message::own(Content::new(&parts), &Meter::default());
+        let message = Message::new(&parts, &Meter::default());
         let mut outbox = Outbox::default();
         let mut expected = Vec::new();
         for head in [&b"one"[..], b"two", b""] {

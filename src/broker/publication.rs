@@ -77,7 +77,7 @@ impl<'a> Publication<'a> {
     pub(crate) fn message(&mut self, meter: &Meter) -> &Message {
         self.kept.get_or_insert_with(|| match &self.across {
             Some(content) => Message::across(content.clone(), meter),
-            None => Message::own(Content::new(&self.parts), meter),
+            None => Message::new(&self.parts, meter),
         })
     }
 

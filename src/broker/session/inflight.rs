@@ -4,8 +4,11 @@
 //! sent on the present one is a mark that `resume` takes off.
 //!
 //! An identifier is the number of a slot plus one, so finding a message by its acknowledgement costs one index.
-//! Freed slots are used again oldest first, which keeps a late duplicate acknowledgement from hitting a new message.
+//! Freed slots are used again oldest first, which keeps a late duplicate acknowledgement from hitting a new message. That
+//! makes the next free slot the one that was out of use longest: what must be read of it is kept apart from what is
+//! written, small enough that all of it stays in a core's cache.
 
+use std::mem;
 use std::num::NonZeroU16;
 
 use ringmq_protocol::{PacketId, Qos};
@@ -23,9 +26,9 @@ pub(crate) enum Step {
     Free,
 }
 
-#[derive(Debug)]
-struct Slot {
-    step: Step,
+/// The place of a slot among the others.
+#[derive(Clone, Copy, Debug)]
+struct Place {
     /// Sent on the present connection, so it takes part of the window.
     sent: bool,
     /// Neighbours in order of sending; for a free slot `next` is the next free one. `END` where there is none.
@@ -35,10 +38,15 @@ struct Slot {
 
 const END: u16 = u16::MAX;
 
+const NO_PLACE: Place = Place { sent: false, previous: END, next: END };
+
 /// The exchanges under way towards one client.
 #[derive(Debug)]
 pub(crate) struct Inflight {
-    slots: Vec<Slot>,
+    /// By slot.
+    steps: Vec<Step>,
+    /// By slot.
+    places: Vec<Place>,
     oldest: u16,
     newest: u16,
     free_first: u16,
@@ -52,7 +60,8 @@ pub(crate) struct Inflight {
 impl Default for Inflight {
     fn default() -> Inflight {
         Inflight {
-            slots: Vec::new(),
+            steps: Vec::new(),
+            places: Vec::new(),
             oldest: END,
             newest: END,
             free_first: END,
@@ -85,11 +94,11 @@ impl Inflight {
     pub(crate) fn open(&mut self, delivery: Delivery) -> PacketId {
         let index = self.take_free();
         let previous = self.newest;
-        self.slots[usize::from(index)] =
-            Slot { step: Step::Publish(delivery), sent: true, previous, next: END };
+        self.steps[usize::from(index)] = Step::Publish(delivery);
+        self.places[usize::from(index)] = Place { sent: true, previous, next: END };
         match previous {
             END => self.oldest = index,
-            _ => self.slots[usize::from(previous)].next = index,
+            _ => self.places[usize::from(previous)].next = index,
         }
         self.newest = index;
         self.count += 1;
@@ -140,8 +149,8 @@ impl Inflight {
 
     /// A new connection: nothing has been sent on it, everything is to be sent again in order [MQTT-4.4.0-1].
     pub(crate) fn resume(&mut self) {
-        for slot in &mut self.slots {
-            slot.sent = false;
+        for place in &mut self.places {
+            place.sent = false;
         }
         self.sent = 0;
         self.resend = self.oldest;
@@ -150,11 +159,11 @@ impl Inflight {
     /// The next exchange to send again, now marked as sent.
     pub(crate) fn next_resend(&mut self) -> Option<(PacketId, &Step)> {
         let index = self.resend;
-        let slot = self.slots.get_mut(usize::from(index))?;
-        self.resend = slot.next;
-        slot.sent = true;
+        let place = self.places.get_mut(usize::from(index))?;
+        self.resend = place.next;
+        place.sent = true;
         self.sent += 1;
-        Some((id_of(index), &slot.step))
+        Some((id_of(index), &self.steps[usize::from(index)]))
     }
 
     /// Ends an exchange that is not to be finished.
@@ -166,7 +175,7 @@ impl Inflight {
 
     /// The step of the next exchange to send again.
     pub(crate) fn peek_resend(&self) -> Option<&Step> {
-        self.slots.get(usize::from(self.resend)).map(|slot| &slot.step)
+        self.steps.get(usize::from(self.resend))
     }
 
     /// All messages not yet received by the client, oldest first; leaves nothing under way.
@@ -179,22 +188,23 @@ impl Inflight {
     }
 
     fn step(&self, id: PacketId) -> Option<&Step> {
-        self.slots.get(usize::from(id.get()) - 1).map(|slot| &slot.step)
+        self.steps.get(usize::from(id.get()) - 1)
     }
 
     fn step_mut(&mut self, id: PacketId) -> Option<&mut Step> {
-        self.slots.get_mut(usize::from(id.get()) - 1).map(|slot| &mut slot.step)
+        self.steps.get_mut(usize::from(id.get()) - 1)
     }
 
     fn take_free(&mut self) -> u16 {
         if self.free_first == END {
-            let index = self.slots.len();
+            let index = self.steps.len();
             assert!(index < usize::from(END), "the window keeps identifiers below 65,535");
-            self.slots.push(Slot { step: Step::Free, sent: false, previous: END, next: END });
+            self.steps.push(Step::Free);
+            self.places.push(NO_PLACE);
             return index as u16;
         }
         let index = self.free_first;
-        self.free_first = self.slots[usize::from(index)].next;
+        self.free_first = self.places[usize::from(index)].next;
         if self.free_first == END {
             self.free_last = END;
         }
@@ -203,27 +213,27 @@ impl Inflight {
 
     fn close(&mut self, id: PacketId) -> Option<Delivery> {
         let index = id.get() - 1;
-        let freed = Slot { step: Step::Free, sent: false, previous: END, next: END };
-        let slot = std::mem::replace(&mut self.slots[usize::from(index)], freed);
-        match slot.previous {
-            END => self.oldest = slot.next,
-            before => self.slots[usize::from(before)].next = slot.next,
+        let step = mem::replace(&mut self.steps[usize::from(index)], Step::Free);
+        let place = mem::replace(&mut self.places[usize::from(index)], NO_PLACE);
+        match place.previous {
+            END => self.oldest = place.next,
+            before => self.places[usize::from(before)].next = place.next,
         }
-        match slot.next {
-            END => self.newest = slot.previous,
-            after => self.slots[usize::from(after)].previous = slot.previous,
+        match place.next {
+            END => self.newest = place.previous,
+            after => self.places[usize::from(after)].previous = place.previous,
         }
         if self.resend == index {
-            self.resend = slot.next;
+            self.resend = place.next;
         }
         match self.free_last {
             END => self.free_first = index,
-            last => self.slots[usize::from(last)].next = index,
+            last => self.places[usize::from(last)].next = index,
         }
         self.free_last = index;
         self.count -= 1;
-        self.sent -= u16::from(slot.sent);
-        match slot.step {
+        self.sent -= u16::from(place.sent);
+        match step {
             Step::Publish(delivery) => Some(delivery),
             Step::Pubrel | Step::Free => None,
         }

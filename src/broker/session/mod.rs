@@ -52,7 +52,8 @@ pub(crate) enum Identifiers {
     #[default]
     None,
     One([u32; 1]),
-    Many(Box<[u32]>),
+    /// Boxed twice to be one word: there are rarely so many.
+    Many(Box<Box<[u32]>>),
 }
 
 impl Identifiers {
@@ -60,7 +61,7 @@ impl Identifiers {
         match *identifiers {
             [] => Identifiers::None,
             [one] => Identifiers::One([one]),
-            _ => Identifiers::Many(identifiers.into()),
+            _ => Identifiers::Many(Box::new(identifiers.into())),
         }
     }
 

@@ -75,7 +75,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "the send quota leaks",
         file: "session/inflight.rs",
-        from: "self.sent -= u16::from(slot.sent);",
+        from: "self.sent -= u16::from(place.sent);",
         to: "",
     },
     Mutant {
