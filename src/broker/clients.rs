@@ -110,7 +110,9 @@ impl Clients {
         let Some(connection) = self.connections.get_mut(id) else { return };
         Clients::provide_buffer(&mut self.spares, &mut connection.outbox);
         encode(connection.outbox.bytes(), connection.agreed.version);
-        self.wrote(id);
+        if note_bytes(connection, id, &mut self.trays, &self.limits) == Waiting::TooMuch {
+            self.overflow(id);
+        }
     }
 
     /// Writes an acknowledgement without properties.
@@ -122,14 +124,6 @@ impl Clients {
     pub(crate) fn provide_buffer(spares: &mut Vec<Vec<u8>>, outbox: &mut Outbox) {
         if outbox.needs_buffer() {
             outbox.reuse(spares.pop().unwrap_or_default());
-        }
-    }
-
-    /// Bytes were added to the outbox of `id`: it goes into the tray, and what it holds is bounded.
-    pub(crate) fn wrote(&mut self, id: SlotId) {
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        if note_bytes(connection, id, &mut self.trays, &self.limits) == Waiting::TooMuch {
-            self.overflow(id);
         }
     }
 

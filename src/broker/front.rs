@@ -1,11 +1,12 @@
 //! All of a PUBLISH but its payload, encoded once for all receivers who get it alike.
 //!
 //! Owns the bytes last encoded and what they are of. Must never know a receiver: who has aliases or subscription
-//! identifiers gets an encoding of its own. Only the packet identifier differs, and is put in while copying.
+//! identifiers gets an encoding of its own. Only the packet identifier differs, and is put in while copying. The next
+//! message may have the same front: one of a row that a client publishes to one topic, all of one size.
 
 use ringmq_protocol::{Delivery, PacketId, Qos, Version};
 
-use crate::message::Retain;
+use crate::message::{Parts, Retain};
 
 /// What makes two fronts the same, for one message at one time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,8 +21,14 @@ pub(crate) struct Likeness {
 pub(crate) struct Front {
     of: Option<(u64, Likeness)>,
     bytes: Vec<u8>,
-    /// Where the packet identifier stands, with QoS 1 and 2.
+    /// Where the topic stands.
+    topic_at: usize,
+    /// Where the packet identifier stands, with QoS 1 and 2: behind the topic.
     id_at: usize,
+    /// Bytes of the payload that it goes with.
+    payload_len: usize,
+    /// Whether it has neither properties nor an expiry: then topic and payload length make it what it is.
+    is_plain: bool,
 }
 
 impl Front {
@@ -31,16 +38,31 @@ impl Front {
         &mut self,
         serial: u64,
         likeness: Likeness,
+        parts: &Parts<'a>,
         head: impl FnOnce() -> Delivery<'a>,
     ) {
         if self.of == Some((serial, likeness)) {
             return;
         }
-        let mut head = head();
-        head.packet_id = (likeness.qos > Qos::AtMostOnce).then_some(PacketId::MAX);
-        self.bytes.clear();
-        self.id_at = head.encode_head(likeness.version, &mut self.bytes);
+        if !self.serves(likeness, parts) {
+            let mut head = head();
+            head.packet_id = (likeness.qos > Qos::AtMostOnce).then_some(PacketId::MAX);
+            self.bytes.clear();
+            self.id_at = head.encode_head(likeness.version, &mut self.bytes);
+            self.topic_at = self.id_at - parts.topic.len();
+            self.payload_len = parts.payload.len();
+            self.is_plain = is_plain(parts);
+        }
         self.of = Some((serial, likeness));
+    }
+
+    /// Whether it serves another message as it is.
+    fn serves(&self, likeness: Likeness, parts: &Parts<'_>) -> bool {
+        self.is_plain
+            && self.payload_len == parts.payload.len()
+            && self.of.is_some_and(|(_, of)| of == likeness)
+            && is_plain(parts)
+            && self.bytes[self.topic_at..self.id_at] == *parts.topic.as_bytes()
     }
 
     /// Bytes in front of the payload.
@@ -59,56 +81,85 @@ impl Front {
     }
 }
 
+/// Whether the front of a message in these parts has neither properties nor an expiry.
+fn is_plain(parts: &Parts<'_>) -> bool {
+    parts.passed_on.is_empty() && parts.expires.is_none()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Time;
 
-    fn head(qos: Qos, topic: &str) -> Delivery<'_> {
+    fn parts<'a>(topic: &'a str, payload: &'a [u8]) -> Parts<'a> {
+        let (qos, retain) = (Qos::ExactlyOnce, Retain::No);
+        Parts { topic, passed_on: &[], payload, qos, retain, expires: None }
+    }
+
+    fn head<'a>(qos: Qos, parts: &Parts<'a>) -> Delivery<'a> {
         Delivery {
             qos,
             dup: false,
             retain: false,
-            topic,
+            topic: parts.topic,
             packet_id: None,
             topic_alias: None,
-            message_expiry_s: Some(9),
+            message_expiry_s: parts.expires.map(|_| 9),
             subscription_ids: &[],
-            passed_on: &[],
-            payload_len: 300,
+            passed_on: parts.passed_on,
+            payload_len: parts.payload.len(),
         }
     }
 
+    fn likeness(version: Version, qos: Qos) -> Likeness {
+        Likeness { version, qos, retain: Retain::No }
+    }
+
+    fn written(front: &Front, id: Option<PacketId>) -> Vec<u8> {
+        let mut out = b"before".to_vec();
+        front.write(id, &mut out);
+        assert_eq!(front.len() + b"before".len(), out.len());
+        out
+    }
+
+    /// Whatever was prepared before, with and without an expiry, properties, a packet identifier, and twice each.
     #[test]
     fn a_copy_is_what_would_have_been_encoded() {
+        let plain = [parts("a/b", b"12"), parts("a/c", b"12"), parts("a/b", b"1"), parts("", b"12")];
+        let expires = plain.map(|parts| Parts { expires: Some(Time::from_ms(9)), ..parts });
+        let passed_on = plain.map(|parts| Parts { passed_on: &[1, 1], ..parts });
+        let all = [plain, expires, passed_on].concat();
+        let id = PacketId::new(0x1234);
+        let mut kinds = Vec::new();
+        for parts in &all {
+            for version in [Version::V311, Version::V5] {
+                kinds.extend([Qos::AtMostOnce, Qos::AtLeastOnce].map(|qos| (parts, likeness(version, qos))));
+            }
+        }
         let mut front = Front::default();
-        for version in [Version::V311, Version::V5] {
-            for (qos, id) in [(Qos::AtMostOnce, None), (Qos::ExactlyOnce, PacketId::new(0x1234))] {
-                let likeness = Likeness { version, qos, retain: Retain::No };
-                front.prepare(1, likeness, || head(qos, "a/b"));
-                let mut copy = b"before".to_vec();
-                front.write(id, &mut copy);
+        let mut serial = 0;
+        for (first, second) in kinds.iter().flat_map(|first| kinds.iter().map(move |second| (first, second)))
+        {
+            for (parts, likeness) in [first, second, second] {
+                serial += 1;
+                front.prepare(serial, *likeness, parts, || head(likeness.qos, parts));
+                let id = id.filter(|_| likeness.qos > Qos::AtMostOnce);
                 let mut expected = b"before".to_vec();
-                Delivery { packet_id: id, ..head(qos, "a/b") }.encode_head(version, &mut expected);
-                assert_eq!(copy, expected);
-                assert_eq!(front.len() + b"before".len(), copy.len());
+                Delivery { packet_id: id, ..head(likeness.qos, parts) }
+                    .encode_head(likeness.version, &mut expected);
+                assert_eq!(written(&front, id), expected, "{first:?} {second:?}");
             }
         }
     }
 
     #[test]
-    fn another_publication_is_encoded_anew_and_the_same_is_not() {
+    fn what_is_there_already_is_not_encoded_again() {
         let mut front = Front::default();
-        let likeness = Likeness { version: Version::V5, qos: Qos::AtMostOnce, retain: Retain::No };
-        let write = |front: &Front| {
-            let mut out = Vec::new();
-            front.write(None, &mut out);
-            out
-        };
-        front.prepare(1, likeness, || head(Qos::AtMostOnce, "one"));
-        let one = write(&front);
-        front.prepare(1, likeness, || unreachable!("it is there already"));
-        assert_eq!(write(&front), one);
-        front.prepare(2, likeness, || head(Qos::AtMostOnce, "two"));
-        assert_ne!(write(&front), one);
+        let likeness = likeness(Version::V5, Qos::AtMostOnce);
+        let expires = Parts { expires: Some(Time::from_ms(9)), ..parts("one", b"1") };
+        front.prepare(1, likeness, &expires, || head(Qos::AtMostOnce, &expires));
+        front.prepare(1, likeness, &expires, || unreachable!("it is the same publication"));
+        front.prepare(2, likeness, &parts("one", b"1"), || head(Qos::AtMostOnce, &parts("one", b"1")));
+        front.prepare(3, likeness, &parts("one", b"2"), || unreachable!("it has the same front"));
     }
 }

@@ -49,6 +49,7 @@ impl<'a> Publish<'a> {
     ///
     /// # Panics
     /// If `body` is not as long as the header says, or belongs to another kind of packet.
+    #[inline]
     pub fn decode(
         header: &Header,
         body: &'a [u8],
@@ -69,6 +70,7 @@ impl<'a> Publish<'a> {
         Publish::read_knowing(header, reader, version, None)
     }
 
+    #[inline]
     fn read_knowing(
         header: &Header,
         reader: &mut Reader<'a>,

@@ -63,7 +63,7 @@ pub(crate) fn pubcomp(shard: &mut Shard, id: SlotId, ack: &Ack<'_>) -> Result<()
 
 /// [MQTT-3.4.2-1] and its like: the reason is one that a client may give in this packet.
 fn check_reason(ack: &Ack<'_>, kind: PacketType) -> Result<(), Ending> {
-    if ack.reason.client_may_send(kind) {
+    if ack.reason == Reason::Success || ack.reason.client_may_send(kind) {
         return Ok(());
     }
     Err(Ending { cause: Cause::ProtocolError, what: "a client may not give this reason" })

@@ -7,6 +7,7 @@ use ringmq_protocol::{Delivery as Head, PacketId, Qos};
 use crate::clients::Clients;
 use crate::connection::{Connection, Stage};
 use crate::counters::Counters;
+use crate::front::Front;
 use crate::handlers::form::{Body, Form, Look};
 use crate::message::Retain;
 use crate::outbox::SPLICE_BYTES_MIN;
@@ -79,7 +80,7 @@ fn acknowledged(
     let identifiers = Identifiers::from_slice(to.identifiers);
     let delivery = Delivery { message, qos: to.qos, retain: to.retain, identifiers, group: to.group };
     let high_water = clients.limits.send_queue_high_water();
-    let Clients { connections, sessions, front, .. } = clients;
+    let Clients { connections, sessions, front, counters, .. } = clients;
     let Some(session) = sessions.at(to.session) else { return };
     let ready = connection
         .and_then(|id| Some((id, connections.get(id)?)))
@@ -87,7 +88,10 @@ fn acknowledged(
     let Some((id, connection)) = ready else { return wait(clients, to.session, delivery) };
     let look = Look { qos: to.qos, retain: to.retain, identifiers: to.identifiers };
     let form = Form::of(publication, look, clients.now, connection, front);
-    begin(clients, id, to.session, delivery, form);
+    if let Some(packet_id) = begin(connection, session, front, counters, delivery, &form) {
+        let body = Body { payload: publication.parts.payload, message: publication.kept() };
+        clients.send(id, form, Some(packet_id), body);
+    }
 }
 
 /// Whether a new QoS 1 or 2 message may go out now: its order, the send quota and the send queue allow it.
@@ -102,22 +106,31 @@ pub(crate) fn open(clients: &mut Clients, id: SlotId, session: u32, delivery: De
     let (message, identifiers) = (delivery.message.clone(), delivery.identifiers.clone());
     let look = Look { qos: delivery.qos, retain: delivery.retain, identifiers: identifiers.as_slice() };
     let form = Form::Own(look.head(&message.parts(), clients.now));
-    begin(clients, id, session, delivery, form);
-}
-
-/// Begins a QoS 1 or 2 exchange [MQTT-4.3.2-1].
-fn begin(clients: &mut Clients, id: SlotId, session: u32, delivery: Delivery, form: Form<'_>) {
     let Clients { connections, sessions, front, counters, .. } = clients;
     let (Some(connection), Some(session)) = (connections.get(id), sessions.at(session)) else { return };
+    if let Some(packet_id) = begin(connection, session, front, counters, delivery, &form) {
+        let body = Body { payload: message.payload(), message: Some(&message) };
+        clients.send(id, form, Some(packet_id), body);
+    }
+}
+
+/// Begins a QoS 1 or 2 exchange [MQTT-4.3.2-1]; its PUBLISH must be sent now. None: the client takes no packet of this
+/// size.
+fn begin(
+    connection: &Connection,
+    session: &mut Session,
+    front: &Front,
+    counters: &mut Counters,
+    delivery: Delivery,
+    form: &Form<'_>,
+) -> Option<PacketId> {
     if form.len_within_max(front, delivery.message.payload().len(), connection).is_none() {
         // [MQTT-3.1.2-25] dropped as if it had been delivered: no exchange, no repeat.
         counters.dropped_too_large += 1;
-        return;
+        return None;
     }
     count(counters, delivery.qos);
-    let (message, inflight) = (delivery.message.clone(), &mut session.outgoing().inflight);
-    let packet_id = inflight.open(delivery);
-    clients.send(id, form, Some(packet_id), Body { payload: message.payload(), message: Some(&message) });
+    Some(session.outgoing().inflight.open(delivery))
 }
 
 fn count(counters: &mut Counters, qos: Qos) {

@@ -78,7 +78,8 @@ impl<'a> Form<'a> {
         }
         let version = connection.agreed.version;
         let likeness = Likeness { version, qos: look.qos, retain: look.retain };
-        front.prepare(publication.serial, likeness, || look.head(&publication.parts, now));
+        let parts = &publication.parts;
+        front.prepare(publication.serial, likeness, parts, || look.head(parts, now));
         Form::Common
     }
 

@@ -45,9 +45,10 @@ fn packets(shard: &mut Shard, id: SlotId, bytes: &[u8]) -> usize {
         if connection.stage == Stage::AwaitingConnect {
             packet_bytes_max = packet_bytes_max.min(shard.setup.limits.connect_bytes_max);
         }
+        let from = Sender { id, stage: connection.stage, version: connection.agreed.version };
         match connection.cut(rest, packet_bytes_max) {
             Ok(Cut::Packet(header)) => {
-                packet(shard, id, &header, rest);
+                packet(shard, from, &header, rest);
                 at += header.total_len();
             }
             Ok(Cut::Incomplete) => return at,
@@ -60,15 +61,22 @@ fn packets(shard: &mut Shard, id: SlotId, bytes: &[u8]) -> usize {
     at
 }
 
+/// Who a packet comes from.
+#[derive(Clone, Copy)]
+struct Sender {
+    id: SlotId,
+    stage: Stage,
+    version: Version,
+}
+
 /// Handles the packet that `rest` begins with.
-fn packet(shard: &mut Shard, id: SlotId, header: &Header, rest: &[u8]) {
+fn packet(shard: &mut Shard, from: Sender, header: &Header, rest: &[u8]) {
     shard.clients.counters.packets_received += 1;
-    let Some(connection) = shard.clients.connections.get(id) else { return };
-    if connection.stage == Stage::AwaitingConnect {
+    let Sender { id, stage, version } = from;
+    if stage == Stage::AwaitingConnect {
         return connect::connect(shard, id, header, rest);
     }
     let body = &rest[header.header_len..header.total_len()];
-    let version = connection.agreed.version;
     // What comes most is decoded as what it is, without the detour over a packet of any kind.
     let outcome = match header.kind {
         PacketType::Publish => publish(shard, id, header, body, version),

@@ -155,22 +155,34 @@ struct Place {
 pub struct KnownTopics {
     /// Empty until the first topic comes.
     places: Vec<Place>,
+    /// The topic given back last, which is asked for first: a client that has much to say says it to one topic.
+    at_hand: Option<Box<KnownTopic>>,
     hasher: FixedState,
 }
 
 impl KnownTopics {
     /// None yet. `hasher` is that of the filter tables.
     pub fn new(hasher: FixedState) -> KnownTopics {
-        KnownTopics { places: Vec::new(), hasher }
+        KnownTopics { places: Vec::new(), at_hand: None, hasher }
     }
 
     /// Takes out the topic of exactly this text, if it is known. To be given back by [`KnownTopics::put_back`].
     pub fn take(&mut self, text: &[u8]) -> Option<Box<KnownTopic>> {
-        self.take_by(Fingerprint::of_bytes(text, &self.hasher), text)
+        let at_hand = self.take_at_hand(text);
+        at_hand.or_else(|| self.take_from_place(Fingerprint::of_bytes(text, &self.hasher), text))
     }
 
     /// As [`KnownTopics::take`], for a text of which the fingerprint is known.
     pub fn take_by(&mut self, fingerprint: Fingerprint, text: &[u8]) -> Option<Box<KnownTopic>> {
+        self.take_at_hand(text).or_else(|| self.take_from_place(fingerprint, text))
+    }
+
+    fn take_at_hand(&mut self, text: &[u8]) -> Option<Box<KnownTopic>> {
+        let is_it = self.at_hand.as_ref().is_some_and(|topic| topic.text.as_bytes() == text);
+        if is_it { self.at_hand.take() } else { None }
+    }
+
+    fn take_from_place(&mut self, fingerprint: Fingerprint, text: &[u8]) -> Option<Box<KnownTopic>> {
         let place = self.places.get_mut(index(fingerprint))?;
         let topic = place.topic.as_ref()?;
         if topic.fingerprint == fingerprint && topic.text.as_bytes() == text {
@@ -182,8 +194,10 @@ impl KnownTopics {
 
     /// Gives back a topic that was taken out.
     pub fn put_back(&mut self, topic: Box<KnownTopic>) {
-        if let Some(place) = self.places.get_mut(index(topic.fingerprint)) {
-            place.topic = Some(topic);
+        if let Some(former) = self.at_hand.replace(topic)
+            && let Some(place) = self.places.get_mut(index(former.fingerprint))
+        {
+            place.topic = Some(former);
         }
     }
 
@@ -233,6 +247,19 @@ mod tests {
         topics.put_back(known);
         assert!(topics.take(b"a/c").is_none());
         assert!(topics.take(b"a/b").is_some());
+    }
+
+    #[test]
+    fn topics_that_take_turns_all_stay_known() {
+        let mut topics = topics();
+        let names = ["a/b", "a/c", "a/d"];
+        names.iter().chain(&names).for_each(|name| topics.see(name));
+        for name in names.iter().cycle().take(9) {
+            let known = topics.take(name.as_bytes()).unwrap();
+            assert_eq!(&*known.text(), *name);
+            assert!(topics.take(name.as_bytes()).is_none(), "it is out");
+            topics.put_back(known);
+        }
     }
 
     #[test]
