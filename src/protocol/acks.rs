@@ -136,6 +136,16 @@ pub fn encode_ack(
     }
 }
 
+/// The packet identifier of a PUBACK in its shortest form, which is success and what nearly all are. None: these bytes
+/// are something else, or an error; [`Ack::decode`] tells.
+pub fn plain_puback(packet: [u8; 4]) -> Option<PacketId> {
+    const FIRST: u8 = PacketType::Puback.first_byte();
+    match packet {
+        [FIRST, 2, high, low] => PacketId::new(u16::from_be_bytes([high, low])),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,6 +204,24 @@ mod tests {
                     let mut lean = Vec::new();
                     encode_ack(kind, version, id(0x0102), reason, &mut lean);
                     assert_eq!(lean, encode(&packet(kind, bare(reason)), version));
+                }
+            }
+        }
+    }
+
+    /// The lean form reads what the general one does, and leaves the rest to it.
+    #[test]
+    fn both_ways_of_decoding_agree() {
+        for first in 0..=255 {
+            for bytes in [[2, 1, 2], [2, 0, 1], [2, 0, 0], [3, 1, 2], [1, 1, 2], [0x82, 0, 1]] {
+                let packet = [first, bytes[0], bytes[1], bytes[2]];
+                let plain = plain_puback(packet);
+                let is_plain = first == 0x40 && bytes[0] == 2 && bytes[1..] != [0, 0];
+                assert_eq!(plain.is_some(), is_plain, "{packet:x?}");
+                let Some(packet_id) = plain else { continue };
+                for version in Version::ALL {
+                    let ack = Ack { packet_id, ..bare(Reason::Success) };
+                    assert_eq!(decode(&packet, version), Ok(Packet::Puback(ack)));
                 }
             }
         }

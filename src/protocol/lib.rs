@@ -45,7 +45,7 @@ mod unsubscribe;
 mod version;
 mod writer;
 
-pub use acks::{Ack, encode_ack};
+pub use acks::{Ack, encode_ack, plain_puback};
 pub use auth::Auth;
 pub use connack::Connack;
 pub use connect::{Connect, Will};

@@ -5,12 +5,13 @@ use ringmq_broker::cause::Cause;
 use crate::client::Client;
 use crate::registry::proofs;
 use crate::trial::Trial;
-use crate::wire::properties::{RECEIVE_MAXIMUM, SESSION_EXPIRY};
-use crate::wire::{Connect, Encode, PINGREQ, Publish, Version, ack, first};
+use crate::wire::properties::{Properties, RECEIVE_MAXIMUM, SESSION_EXPIRY};
+use crate::wire::{Connect, Encode, PINGREQ, Packet, Publish, Version, ack, ack_with, first};
 
 proofs! {
     open_messages_stay_within_the_receive_maximum: "5:MQTT-3.3.4-9", "5:MQTT-4.9.0-1", "5:MQTT-4.9.0-2";
     a_qos_2_exchange_holds_its_place_until_pubcomp: "5:MQTT-4.9.0-2", "5:MQTT-3.3.4-9";
+    acknowledgements_in_one_piece_count_each: "5:MQTT-4.9.0-2", "5:MQTT-2.2.1-3";
     other_packets_flow_at_quota_0: "5:MQTT-3.3.4-10", "5:MQTT-4.9.0-3";
     the_quota_never_grows_above_its_start: "rule:quota-never-grows", "error:PUBCOMP-4.3.3-1";
     the_quota_starts_anew_on_each_connection: "rule:quota-starts-anew";
@@ -56,6 +57,20 @@ fn a_qos_2_exchange_holds_its_place_until_pubcomp(t: &Trial) {
     a.send(ack(first::PUBCOMP, message.id));
     assert_eq!(a.take().text(), "1");
     a.expect_silence();
+}
+
+/// A client acknowledges together what one read brought it, in short and long form.
+fn acknowledgements_in_one_piece_count_each(t: &Trial) {
+    let mut a = with_quota(t, 4, 1);
+    let open: Vec<_> = (0..4).map(|_| a.take()).collect();
+    let plain = |id| ack(first::PUBACK, id);
+    let long = ack_with(first::PUBACK, open[1].id, 0, &Properties::none());
+    a.send([plain(open[0].id), plain(999), long, plain(open[2].id), PINGREQ.to_vec()].concat());
+    let texts: Vec<_> = (0..3).map(|_| a.take().text().to_owned()).collect();
+    assert_eq!(texts, ["4", "5", "6"]);
+    assert_eq!(a.next(), Packet::Pingresp);
+    a.expect_silence();
+    a.offends([plain(998), plain(0)].concat(), 0x82, Cause::ProtocolError);
 }
 
 fn other_packets_flow_at_quota_0(t: &Trial) {

@@ -2,7 +2,7 @@
 //!
 //! Owns the loop over a byte stream. Must never know what a packet means.
 
-use ringmq_protocol::{Ack, Header, Packet, PacketType, Publish, Version};
+use ringmq_protocol::{Ack, Header, Packet, PacketType, Publish, Version, plain_puback};
 
 use crate::cause::{Cause, Ending};
 use crate::connection::{Cut, Stage};
@@ -45,8 +45,12 @@ fn packets(shard: &mut Shard, id: SlotId, bytes: &[u8]) -> usize {
         if connection.stage == Stage::AwaitingConnect {
             packet_bytes_max = packet_bytes_max.min(shard.setup.limits.connect_bytes_max);
         }
-        let from = Sender { id, stage: connection.stage, version: connection.agreed.version };
+        let stage = connection.stage;
+        let from = Sender { id, stage, version: connection.agreed.version };
         match connection.cut(rest, packet_bytes_max) {
+            Ok(Cut::Packet(header)) if header.kind == PacketType::Puback && stage == Stage::Connected => {
+                at += pubacks(shard, from, &header, rest);
+            }
             Ok(Cut::Packet(header)) => {
                 packet(shard, from, &header, rest);
                 at += header.total_len();
@@ -67,6 +71,20 @@ struct Sender {
     id: SlotId,
     stage: Stage,
     version: Version,
+}
+
+/// Handles the PUBACKs that `rest` begins with: all that are plain, or the first. Returns their bytes.
+fn pubacks(shard: &mut Shard, from: Sender, first: &Header, rest: &[u8]) -> usize {
+    let (packets, _) = rest.as_chunks();
+    let row = || packets.iter().map_while(|packet| plain_puback(*packet));
+    let count = row().count();
+    if count == 0 {
+        packet(shard, from, first, rest);
+        return first.total_len();
+    }
+    shard.clients.counters.packets_received += count as u64;
+    acks::pubacks(shard, from.id, row());
+    count * size_of_val(&packets[0])
 }
 
 /// Handles the packet that `rest` begins with.

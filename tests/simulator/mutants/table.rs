@@ -69,8 +69,14 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "what waits stays when a place in the window is free",
         file: "handlers/acks.rs",
-        from: "if has_waiting {",
-        to: "if has_waiting && false {",
+        from: "if ended > 0 && has_waiting {",
+        to: "if ended > 0 && has_waiting && false {",
+    },
+    Mutant {
+        name: "the last of several acknowledgements is passed over",
+        file: "handlers/receive.rs",
+        from: "acks::pubacks(shard, from.id, row());",
+        to: "acks::pubacks(shard, from.id, row().take((count - 1).max(1)));",
     },
     Mutant {
         name: "the send quota leaks",
