@@ -8,7 +8,7 @@ use ringmq_protocol::{Delivery, PacketId, Qos, Version};
 
 use crate::message::{Parts, Retain};
 
-/// What makes two fronts the same, for one message at one time.
+/// What makes two fronts the same, for messages alike.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Likeness {
     pub(crate) version: Version,

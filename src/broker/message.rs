@@ -153,6 +153,11 @@ impl<B: ?Sized> Drop for Body<B> {
     }
 }
 
+/// Bytes that a message can have in an allocation of this size.
+const fn room_of(allocation_bytes: usize) -> usize {
+    allocation_bytes - COUNTS_BYTES - size_of::<Body<[u8; 0]>>()
+}
+
 /// A message held by this shard. Cloning shares it.
 #[derive(Clone, Debug)]
 pub struct Message(Rc<Body>);
@@ -160,23 +165,20 @@ pub struct Message(Rc<Body>);
 impl Message {
     /// A copy of the parts.
     pub fn new(parts: &Parts<'_>, meter: &Meter) -> Message {
-        match parts.topic.len() + parts.passed_on.len() + parts.payload.len() {
-            0..=64 => Message::small::<64>(parts, meter),
-            65..=96 => Message::small::<96>(parts, meter),
-            97..=128 => Message::small::<128>(parts, meter),
-            129..=192 => Message::small::<192>(parts, meter),
-            193..=256 => Message::small::<256>(parts, meter),
-            257..=320 => Message::small::<320>(parts, meter),
-            321..=448 => Message::small::<448>(parts, meter),
-            449..=576 => Message::small::<576>(parts, meter),
-            577..=704 => Message::small::<704>(parts, meter),
-            705..=832 => Message::small::<832>(parts, meter),
-            833..=960 => Message::small::<960>(parts, meter),
-            _ => Message::across(Arc::new(Content::new(parts)), meter),
+        let bytes = parts.topic.len() + parts.passed_on.len() + parts.payload.len();
+        macro_rules! smallest_of {
+            ($($allocation:literal)*) => {
+                match bytes {
+                    $(_ if bytes <= room_of($allocation) => Message::small::<{ room_of($allocation) }>(parts, meter),)*
+                    _ => Message::across(Arc::new(Content::new(parts)), meter),
+                }
+            };
         }
+        // The sizes that allocators have, so that no room is lost.
+        smallest_of!(128 160 192 256 320 384 512 640 768 896 1024)
     }
 
-    /// A message of at most `ROOM` bytes. With the header in front, all rooms are sizes that allocators have.
+    /// A message of at most `ROOM` bytes.
     fn small<const ROOM: usize>(parts: &Parts<'_>, meter: &Meter) -> Message {
         let mut room = [0; ROOM];
         let (topic, rest) = room.split_at_mut(parts.topic.len());
@@ -283,6 +285,8 @@ mod tests {
             let message = Message::new(&Parts { payload: &payload, ..parts() }, &Meter::default());
             let beside = message.size_bytes() - bytes;
             assert!(beside <= 200, "{beside} beside {bytes}");
+            let size = message.size_bytes();
+            assert!(bytes > 900 || [128, 160, 192, 256, 320, 384, 512, 640, 768, 896, 1024].contains(&size));
         }
     }
 

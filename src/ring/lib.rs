@@ -54,7 +54,7 @@ mod tests;
 pub use append::{Append, Appended, Durability};
 pub use handler::{Close, Closed, Driver, Handler, Next, Wait, run};
 pub use host::{Executor, Guest, run_hosted, spawn_executor};
-pub use listener::{BindOptions, ListenerId, bind};
+pub use listener::{BindOptions, ListenerId, bind, share_port};
 pub use network::Network;
 pub use options::{Engine, Options};
 pub use probe::{OpenError, direct_descriptors, preflight};

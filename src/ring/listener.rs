@@ -55,6 +55,15 @@ pub fn bind(addr: SocketAddr, options: &BindOptions) -> io::Result<TcpListener> 
     Ok(TcpListener::from(fd))
 }
 
+/// Lets further listeners that are bound with [`BindOptions::reuse_port`] share the address of one that was bound without:
+/// so the first of them finds out whether anybody else has it.
+///
+/// # Errors
+/// Those of setsockopt(2).
+pub fn share_port(listener: &TcpListener) -> io::Result<()> {
+    set_option(listener, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)
+}
+
 /// A socket that has begun to connect, without waiting for the outcome.
 ///
 /// # Errors
@@ -85,7 +94,7 @@ fn stream_socket(addr: SocketAddr, flags: i32) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-fn set_option(fd: &OwnedFd, level: i32, name: i32, value: i32) -> io::Result<()> {
+fn set_option(fd: &impl AsRawFd, level: i32, name: i32, value: i32) -> io::Result<()> {
     let (value, len) = (&raw const value, size_of::<i32>() as libc::socklen_t);
     // SAFETY: the value is an int that lives through the call.
     checked(unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, value.cast(), len) }).map(drop)
@@ -234,6 +243,23 @@ mod tests {
         assert!(bind(addr, &shared).is_ok());
         let alone = BindOptions { reuse_port: false, ..BindOptions::default() };
         assert_eq!(bind(addr, &alone).unwrap_err().raw_os_error(), Some(libc::EADDRINUSE));
+    }
+
+    /// The first alone has found out that nobody else listens; then others join it, and the kernel serves them all.
+    #[test]
+    fn a_port_that_was_free_can_be_shared_afterwards() {
+        let alone = BindOptions { reuse_port: false, ..BindOptions::default() };
+        let first = bind("127.0.0.1:0".parse().unwrap(), &alone).unwrap();
+        let addr = first.local_addr().unwrap();
+        assert!(bind(addr, &BindOptions::default()).is_err(), "it is not shared yet");
+        share_port(&first).unwrap();
+        let second = bind(addr, &BindOptions::default()).unwrap();
+        assert_eq!(bind(addr, &alone).unwrap_err().raw_os_error(), Some(libc::EADDRINUSE));
+        let _clients = [(); 64].map(|()| std::net::TcpStream::connect(addr).unwrap());
+        for listener in [first, second] {
+            listener.set_nonblocking(true).unwrap();
+            assert!(listener.accept().is_ok(), "64 connections leave none without");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ proofs! {
     open_messages_stay_within_the_receive_maximum: "5:MQTT-3.3.4-9", "5:MQTT-4.9.0-1", "5:MQTT-4.9.0-2";
     a_qos_2_exchange_holds_its_place_until_pubcomp: "5:MQTT-4.9.0-2", "5:MQTT-3.3.4-9";
     acknowledgements_in_one_piece_count_each: "5:MQTT-4.9.0-2", "5:MQTT-2.2.1-3";
+    acknowledgements_mean_the_same_together_and_one_by_one: "5:MQTT-4.9.0-2";
     other_packets_flow_at_quota_0: "5:MQTT-3.3.4-10", "5:MQTT-4.9.0-3";
     the_quota_never_grows_above_its_start: "rule:quota-never-grows", "error:PUBCOMP-4.3.3-1";
     the_quota_starts_anew_on_each_connection: "rule:quota-starts-anew";
@@ -71,6 +72,42 @@ fn acknowledgements_in_one_piece_count_each(t: &Trial) {
     assert_eq!(a.next(), Packet::Pingresp);
     a.expect_silence();
     a.offends([plain(998), plain(0)].concat(), 0x82, Cause::ProtocolError);
+}
+
+/// Twice the same one, and some for messages that are not sent again yet on a new connection: what the first of them lets
+/// out may have the identifier of the next.
+fn acknowledgements_mean_the_same_together_and_one_by_one(t: &Trial) {
+    for (quota, ids) in [(1, vec![1, 1]), (2, vec![1, 1]), (1, vec![1, 2, 3]), (2, vec![2, 1, 2, 3])] {
+        let [together, one_by_one] = [true, false].map(|together| {
+            let name = format!("{quota}/{ids:?}/{together}");
+            let connect = |quota: u16| {
+                Connect::new(&name).with(SESSION_EXPIRY, 3600_u32).with(RECEIVE_MAXIMUM, quota).resuming()
+            };
+            let mut a = t.connect(connect(3));
+            a.subscribe(&name, 2);
+            let mut b = t.client(&format!("b{name}"));
+            for n in 0..6 {
+                b.publish(Publish::new(&name, n.to_string()).qos(1));
+            }
+            (0..3).for_each(|_| drop(a.take()));
+            a.vanish();
+            let mut a = t.connect(connect(quota));
+            let acks = ids.iter().map(|id| ack(first::PUBACK, *id));
+            if together {
+                a.send(acks.collect::<Vec<_>>().concat());
+            } else {
+                for ack in acks {
+                    a.send(ack);
+                }
+            }
+            let mut messages = Vec::new();
+            while let Some(Packet::Publish(message)) = a.poll() {
+                messages.push((message.text().to_owned(), message.id, message.dup));
+            }
+            messages
+        });
+        assert_eq!(together, one_by_one, "{quota} {ids:?}");
+    }
 }
 
 fn other_packets_flow_at_quota_0(t: &Trial) {

@@ -19,6 +19,8 @@ on_both_engines! {
     brokers_live_side_by_side,
     a_port_has_one_broker,
     a_port_that_becomes_free_is_taken,
+    waiting_for_a_port_ends_with_a_signal,
+    a_port_of_its_own_is_not_waited_for,
 }
 
 fn ports_are_open_soon(engine: Engine) {
@@ -73,6 +75,26 @@ fn a_port_that_becomes_free_is_taken(engine: Engine) {
         Client::new(sockets::connect(address), Version::V311).accepted("served").ping();
         broker.finish();
     }
+}
+
+fn waiting_for_a_port_ends_with_a_signal(engine: Engine) {
+    let former = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let url = format!("tcp://{}", former.local_addr().expect("it is bound"));
+    let broker = Plan::new(engine).spawn(&[&url]);
+    assert!(broker.wait_for_line(" is in use: waiting", START_MAX).is_some(), "{}", broker.log());
+    let (status, _) = broker.stop(Signal::TERM);
+    assert!(status.success(), "{status}");
+}
+
+fn a_port_of_its_own_is_not_waited_for(engine: Engine) {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let port = free.local_addr().expect("it is bound").port();
+    drop(free);
+    let urls = [format!("tcp://0.0.0.0:{port}"), format!("tcp://127.0.0.1:{port}")];
+    let mut broker = Plan::new(engine).spawn(&[&urls[0], &urls[1]]);
+    let status = broker.wait(STOP_LIMIT).expect("it cannot run");
+    assert_eq!(status.code(), Some(1), "{}", broker.log());
+    assert!(!broker.log().contains(" is in use: waiting"), "{}", broker.log());
 }
 
 /// With no word from anybody the broker serves this host on the ports of MQTT, unless these are taken here.

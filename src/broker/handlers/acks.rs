@@ -1,7 +1,5 @@
 //! PUBACK, PUBREC, PUBREL and PUBCOMP from a client.
 
-use std::iter;
-
 use ringmq_protocol::{Ack, PacketId, PacketType, Reason};
 
 use crate::cause::{Cause, Ending};
@@ -13,24 +11,27 @@ use crate::slab::SlotId;
 /// unknown identifier is ignored.
 pub(crate) fn puback(shard: &mut Shard, id: SlotId, ack: &Ack<'_>) -> Result<(), Ending> {
     check_reason(ack, PacketType::Puback)?;
-    let ended = pubacks(shard, id, iter::once(ack.packet_id));
-    if is_refusal(ack.reason) {
-        shard.clients.counters.dropped_by_client += ended as u64;
+    let Some((session_id, session)) = shard.clients.session_of(id) else { return Ok(()) };
+    let Some(outgoing) = session.outgoing_if_any() else { return Ok(()) };
+    if outgoing.inflight.puback(ack.packet_id).is_some() {
+        let has_waiting = outgoing.has_waiting();
+        shard.clients.counters.dropped_by_client += u64::from(is_refusal(ack.reason));
+        if has_waiting {
+            refill::refill(shard, session_id);
+        }
     }
     Ok(())
 }
 
-/// The client has these QoS 1 messages; as [`puback`] for each. A client acknowledges together what one read brought it.
-/// Returns how many exchanges that ended.
+/// The client has these QoS 1 messages: a client acknowledges together what one read brought it. Returns how many were
+/// taken: none while something waits to be sent, as then each of them may begin an exchange, with an identifier that
+/// the next could mean.
 pub(crate) fn pubacks(shard: &mut Shard, id: SlotId, row: impl Iterator<Item = PacketId>) -> usize {
-    let Some((session_id, session)) = shard.clients.session_of(id) else { return 0 };
-    let Some(outgoing) = session.outgoing_if_any() else { return 0 };
-    let ended = row.filter_map(|packet_id| outgoing.inflight.puback(packet_id)).count();
-    let has_waiting = outgoing.has_waiting();
-    if ended > 0 && has_waiting {
-        refill::refill(shard, session_id);
-    }
-    ended
+    let Some((_, session)) = shard.clients.session_of(id) else { return 0 };
+    let Some(outgoing) = session.outgoing_if_any().filter(|outgoing| !outgoing.has_waiting()) else {
+        return 0;
+    };
+    row.map(|packet_id| outgoing.inflight.puback(packet_id)).count()
 }
 
 /// The client has a QoS 2 message: PUBREL [MQTT-4.3.3-4]. Or it refuses it: the exchange is over [MQTT-4.4.0-2].

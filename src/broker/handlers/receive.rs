@@ -45,15 +45,14 @@ fn packets(shard: &mut Shard, id: SlotId, bytes: &[u8]) -> usize {
         if connection.stage == Stage::AwaitingConnect {
             packet_bytes_max = packet_bytes_max.min(shard.setup.limits.connect_bytes_max);
         }
-        let stage = connection.stage;
-        let from = Sender { id, stage, version: connection.agreed.version };
+        let from = Sender { id, stage: connection.stage, version: connection.agreed.version };
         match connection.cut(rest, packet_bytes_max) {
-            Ok(Cut::Packet(header)) if header.kind == PacketType::Puback && stage == Stage::Connected => {
-                at += pubacks(shard, from, &header, rest);
-            }
             Ok(Cut::Packet(header)) => {
-                packet(shard, from, &header, rest);
-                at += header.total_len();
+                let row_len = if header.kind == PacketType::Puback { pubacks(shard, id, rest) } else { 0 };
+                if row_len == 0 {
+                    packet(shard, from, &header, rest);
+                }
+                at += if row_len == 0 { header.total_len() } else { row_len };
             }
             Ok(Cut::Incomplete) => return at,
             Err(ending) => {
@@ -73,18 +72,12 @@ struct Sender {
     version: Version,
 }
 
-/// Handles the PUBACKs that `rest` begins with: all that are plain, or the first. Returns their bytes.
-fn pubacks(shard: &mut Shard, from: Sender, first: &Header, rest: &[u8]) -> usize {
-    let (packets, _) = rest.as_chunks();
-    let row = || packets.iter().map_while(|packet| plain_puback(*packet));
-    let count = row().count();
-    if count == 0 {
-        packet(shard, from, first, rest);
-        return first.total_len();
-    }
+/// Handles the PUBACKs in their shortest form that `rest` begins with, if they can be taken together. Returns their bytes.
+fn pubacks(shard: &mut Shard, id: SlotId, rest: &[u8]) -> usize {
+    let (packets, _) = rest.as_chunks::<4>();
+    let count = acks::pubacks(shard, id, packets.iter().map_while(|packet| plain_puback(*packet)));
     shard.clients.counters.packets_received += count as u64;
-    acks::pubacks(shard, from.id, row());
-    count * size_of_val(&packets[0])
+    packets[..count].as_flattened().len()
 }
 
 /// Handles the packet that `rest` begins with.

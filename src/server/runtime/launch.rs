@@ -46,7 +46,13 @@ pub(crate) fn run_broker(config: &Config) -> Result<(), StartError> {
     let engine = choose_engine(config)?;
     let direct = descriptors::direct(&options(config, engine));
     descriptors::compare(config, placement.cpus.len(), direct);
-    let bound = listen::open(config, shard_count).map_err(fail)?;
+    let bound = match listen::open(config, shard_count, &mut || signals.has_arrived()) {
+        Err(_) if signals.has_arrived() => {
+            info!("stopped before all ports were free");
+            return Ok(());
+        }
+        outcome => outcome.map_err(fail)?,
+    };
     announce(config, &materials);
     let census = Arc::new(Census::new(config));
     let launch =
