@@ -29,6 +29,7 @@ fn acknowledgements_that_are_not_read_stop_the_publisher(engine: Engine) {
     let grown = broker.figures().resident_kib().saturating_sub(before);
     assert!(grown < 8 << 10, "{grown} KiB");
     neighbours.talk();
+    sockets::widen(&publisher.stream);
     let whole = taken / PUBLISH_BYTES;
     for n in 0..whole {
         let Received::Puback(packet_id, _) = publisher.next() else { panic!("PUBACK {n} of {whole}") };
