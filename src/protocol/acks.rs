@@ -56,7 +56,6 @@ impl<'a> Ack<'a> {
 
 /// Reads the reason code and properties at the end of a packet: both may be missing, which means success, or
 /// the properties alone.
-#[inline]
 pub(crate) fn read_result<'a>(
     kind: PacketType,
     reader: &mut Reader<'a>,

@@ -195,15 +195,7 @@ impl Header {
 }
 
 /// Reads a variable byte integer and its own length in bytes; `None` if it is not complete yet.
-#[inline]
 pub(crate) fn read_length(bytes: &[u8]) -> Result<Option<(usize, usize)>, DecodeError> {
-    match bytes {
-        [byte @ 0..0x80, ..] => Ok(Some((usize::from(*byte), 1))),
-        _ => read_long_length(bytes),
-    }
-}
-
-fn read_long_length(bytes: &[u8]) -> Result<Option<(usize, usize)>, DecodeError> {
     let mut value = 0;
     for (i, &byte) in bytes.iter().take(4).enumerate() {
         value |= usize::from(byte & 0x7F) << (7 * i);

@@ -24,11 +24,20 @@ proofs! {
 
 /// A receiver of `t` with a quota, and ten messages for it.
 fn with_quota(t: &Trial, quota: u16, qos: u8) -> Client {
-    let mut a = t.connect(Connect::new("a").with(SESSION_EXPIRY, 3600_u32).with(RECEIVE_MAXIMUM, quota));
-    a.subscribe("t", 2);
+    receiver(t, with_receive_maximum("a", quota), "t", qos)
+}
+
+fn with_receive_maximum(name: &str, quota: u16) -> Connect {
+    Connect::new(name).with(SESSION_EXPIRY, 3600_u32).with(RECEIVE_MAXIMUM, quota)
+}
+
+/// A receiver of a topic, and ten messages for it.
+fn receiver(t: &Trial, connect: Connect, topic: &str, qos: u8) -> Client {
+    let mut a = t.connect(connect);
+    a.subscribe(topic, 2);
     let mut b = t.client("b");
     for n in 0..10 {
-        b.publish(Publish::new("t", n.to_string()).qos(qos));
+        b.publish(Publish::new(topic, n.to_string()).qos(qos));
     }
     a
 }
@@ -80,15 +89,8 @@ fn acknowledgements_mean_the_same_together_and_one_by_one(t: &Trial) {
     for (quota, ids) in [(1, vec![1, 1]), (2, vec![1, 1]), (1, vec![1, 2, 3]), (2, vec![2, 1, 2, 3])] {
         let [together, one_by_one] = [true, false].map(|together| {
             let name = format!("{quota}/{ids:?}/{together}");
-            let connect = |quota: u16| {
-                Connect::new(&name).with(SESSION_EXPIRY, 3600_u32).with(RECEIVE_MAXIMUM, quota).resuming()
-            };
-            let mut a = t.connect(connect(3));
-            a.subscribe(&name, 2);
-            let mut b = t.client(&format!("b{name}"));
-            for n in 0..6 {
-                b.publish(Publish::new(&name, n.to_string()).qos(1));
-            }
+            let connect = |quota| with_receive_maximum(&name, quota).resuming();
+            let mut a = receiver(t, connect(3), &name, 1);
             (0..3).for_each(|_| drop(a.take()));
             a.vanish();
             let mut a = t.connect(connect(quota));

@@ -47,13 +47,7 @@ fn packets(shard: &mut Shard, id: SlotId, bytes: &[u8]) -> usize {
         }
         let from = Sender { id, stage: connection.stage, version: connection.agreed.version };
         match connection.cut(rest, packet_bytes_max) {
-            Ok(Cut::Packet(header)) => {
-                let row_len = if header.kind == PacketType::Puback { pubacks(shard, id, rest) } else { 0 };
-                if row_len == 0 {
-                    packet(shard, from, &header, rest);
-                }
-                at += if row_len == 0 { header.total_len() } else { row_len };
-            }
+            Ok(Cut::Packet(header)) => at += packet_or_row(shard, from, &header, rest),
             Ok(Cut::Incomplete) => return at,
             Err(ending) => {
                 end::connection(shard, id, ending);
@@ -70,6 +64,18 @@ struct Sender {
     id: SlotId,
     stage: Stage,
     version: Version,
+}
+
+/// Handles the packet that `rest` begins with, or several if they can be taken together. Returns their bytes.
+fn packet_or_row(shard: &mut Shard, from: Sender, header: &Header, rest: &[u8]) -> usize {
+    if header.kind == PacketType::Puback {
+        let row_len = pubacks(shard, from.id, rest);
+        if row_len > 0 {
+            return row_len;
+        }
+    }
+    packet(shard, from, header, rest);
+    header.total_len()
 }
 
 /// Handles the PUBACKs in their shortest form that `rest` begins with, if they can be taken together. Returns their bytes.
