@@ -126,12 +126,11 @@ pub fn encode_ack(
         matches!(kind, PacketType::Puback | PacketType::Pubrec | PacketType::Pubrel | PacketType::Pubcomp),
         "only these four are acknowledgements of a publish"
     );
-    let first = kind.first_byte();
+    let tells_reason = version.is_v5() && reason != Reason::Success;
     let [high, low] = packet_id.get().to_be_bytes();
-    match reason {
-        Reason::Success => out.extend_from_slice(&[first, 2, high, low]),
-        _ if !version.is_v5() => out.extend_from_slice(&[first, 2, high, low]),
-        _ => out.extend_from_slice(&[first, 3, high, low, reason.as_byte()]),
+    out.extend_from_slice(&[kind.first_byte(), 2 + u8::from(tells_reason), high, low]);
+    if tells_reason {
+        out.push(reason.as_byte());
     }
 }
 

@@ -48,8 +48,10 @@ impl<'a> Properties<'a> {
 
     /// Reads and checks a section with its length in front.
     pub(crate) fn read(reader: &mut Reader<'a>, place: Place) -> Result<Properties<'a>, DecodeError> {
-        let len = reader.length()?;
-        Properties::parse(reader.take(len)?, place)
+        match reader.length()? {
+            0 => Ok(Properties::EMPTY),
+            len => Properties::parse(reader.take(len)?, place),
+        }
     }
 
     /// The encoded properties, without the length in front.
