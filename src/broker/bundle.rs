@@ -18,6 +18,14 @@ pub(crate) const WRITTEN_BYTES_MAX: usize = 2 << 10;
 /// A bundle of this size takes no more letters, so that it stays in a core's cache until it is read.
 const BUNDLE_BYTES_MAX: usize = 64 << 10;
 
+/// Room that a bundle has for bytes with its first message; with the second step it has all that it may ever need. Growing
+/// step by step would copy the messages of a full bundle several times.
+const BYTES_MIN: usize = 4 << 10;
+
+/// Room for letters, likewise: for this many, then for `LETTERS_GROWTH` times as many.
+const LETTERS_MIN: usize = 64;
+const LETTERS_GROWTH: usize = 16;
+
 /// Letters in the order in which they were posted.
 #[derive(Clone, Debug, Default)]
 pub struct Bundle {
@@ -26,13 +34,6 @@ pub struct Bundle {
     bytes: Vec<u8>,
     /// Names of shared groups, each once for letters in a row.
     names: Vec<Arc<GroupName>>,
-}
-
-/// How much is in a bundle.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct BundleSize {
-    letters: usize,
-    bytes: usize,
 }
 
 /// What is enclosed in the letters of a bundle, to be taken in their order.
@@ -53,17 +54,6 @@ pub(crate) struct Reading<'a> {
 }
 
 impl Bundle {
-    /// An empty one that can take so much without growing.
-    pub(crate) fn with_room(size: BundleSize) -> Bundle {
-        let (letters, bytes) = (Vec::with_capacity(size.letters), Vec::with_capacity(size.bytes));
-        Bundle { letters, bytes, names: Vec::new() }
-    }
-
-    /// How much is in it.
-    pub(crate) fn size(&self) -> BundleSize {
-        BundleSize { letters: self.letters.len(), bytes: self.bytes.len() }
-    }
-
     /// Number of letters.
     pub fn len(&self) -> usize {
         self.letters.len()
@@ -85,6 +75,9 @@ impl Bundle {
 
     /// Adds a letter, behind what was enclosed for it.
     pub(crate) fn push(&mut self, letter: Letter) {
+        if self.letters.len() == self.letters.capacity() {
+            self.letters.reserve_exact(LETTERS_MIN.max((LETTERS_GROWTH - 1) * self.letters.len()));
+        }
         self.letters.push(letter);
     }
 
@@ -98,7 +91,7 @@ impl Bundle {
         if topic.len() + passed_on.len() + payload.len() > WRITTEN_BYTES_MAX {
             return Enclosed::Shared(publication.across());
         }
-        self.bytes.reserve(topic.len() + passed_on.len() + payload.len());
+        self.make_room(topic.len() + passed_on.len() + payload.len());
         self.bytes.extend_from_slice(topic.as_bytes());
         self.bytes.extend_from_slice(passed_on);
         self.bytes.extend_from_slice(payload);
@@ -111,6 +104,15 @@ impl Bundle {
             retain: publication.parts.retain,
             expires: publication.parts.expires,
         })
+    }
+
+    /// Room for `bytes` more, of a message that is written.
+    fn make_room(&mut self, bytes: usize) {
+        if self.bytes.capacity() - self.bytes.len() >= bytes {
+            return;
+        }
+        let room = if self.bytes.capacity() == 0 { BYTES_MIN } else { BUNDLE_BYTES_MAX + WRITTEN_BYTES_MAX };
+        self.bytes.reserve_exact(room - self.bytes.len());
     }
 
     /// Encloses the name of a shared group for the next letter; gives its place.
@@ -126,15 +128,12 @@ impl Bundle {
         (self.letters.drain(..), Enclosures { rest: &self.bytes, names: &self.names })
     }
 
-    /// Forgets everything but its memory. None: it has grown too large to be kept.
-    pub(crate) fn emptied(mut self) -> Option<Bundle> {
-        if self.bytes.capacity() > 2 * BUNDLE_BYTES_MAX {
-            return None;
-        }
+    /// Forgets everything but its memory.
+    pub(crate) fn emptied(mut self) -> Bundle {
         self.letters.clear();
         self.bytes.clear();
         self.names.clear();
-        Some(self)
+        self
     }
 }
 
@@ -224,6 +223,27 @@ mod tests {
     }
 
     #[test]
+    fn a_bundle_grows_in_two_steps_and_no_further() {
+        for payload in [&[5; 1][..], &[5; 100], &[5; WRITTEN_BYTES_MAX - 3]] {
+            let mut bundle = Bundle::default();
+            let mut rooms = Vec::new();
+            while !bundle.is_full(LETTERS_MIN * LETTERS_GROWTH) {
+                enclose(&mut bundle, Parts { passed_on: &[], ..parts("a/b", payload) });
+                rooms.push((bundle.bytes.capacity(), bundle.letters.capacity()));
+            }
+            let (mut bytes, mut letters): (Vec<_>, Vec<_>) = rooms.into_iter().unzip();
+            bytes.dedup();
+            letters.dedup();
+            assert!(
+                [&[BYTES_MIN][..], &[BYTES_MIN, BUNDLE_BYTES_MAX + WRITTEN_BYTES_MAX]].contains(&&bytes[..])
+            );
+            assert!(
+                [&[LETTERS_MIN][..], &[LETTERS_MIN, LETTERS_MIN * LETTERS_GROWTH]].contains(&&letters[..])
+            );
+        }
+    }
+
+    #[test]
     fn a_bundle_is_full_by_letters_or_by_bytes() {
         let mut bundle = Bundle::default();
         bundle.push(Letter::RoutesKnown(1));
@@ -232,6 +252,7 @@ mod tests {
             enclose(&mut bundle, parts("a/b", &[5; 1000]));
         }
         assert!(bundle.bytes.len() < BUNDLE_BYTES_MAX + WRITTEN_BYTES_MAX);
-        assert!(bundle.emptied().is_some_and(|bundle| bundle.is_empty() && bundle.bytes.is_empty()));
+        let bundle = bundle.emptied();
+        assert!(bundle.is_empty() && bundle.bytes.is_empty());
     }
 }

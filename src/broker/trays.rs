@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use crate::bundle::{Bundle, BundleSize};
+use crate::bundle::Bundle;
 use crate::cause::Ending;
 use crate::letter::Letter;
 use crate::seed::ShardId;
@@ -68,8 +68,6 @@ pub struct Trays {
     bundle_letters_max: usize,
     /// Emptied bundles. What comes in from other shards goes out to them again.
     spares: Vec<Bundle>,
-    /// The size of the bundle last taken, for when there is no spare one.
-    usual: BundleSize,
     letters_waiting: usize,
     letters_posted: u64,
 }
@@ -91,10 +89,10 @@ impl Trays {
     pub(crate) fn post_with(&mut self, to: ShardId, write: impl FnOnce(&mut Bundle) -> Letter) {
         self.letters_waiting += 1;
         self.letters_posted += 1;
-        let Trays { letters, spares, usual, bundle_letters_max, .. } = self;
+        let Trays { letters, spares, bundle_letters_max, .. } = self;
         let bundles = &mut letters[usize::from(to)];
         if bundles.back().is_none_or(|last| last.is_full(*bundle_letters_max)) {
-            bundles.push_back(spares.pop().unwrap_or_else(|| Bundle::with_room(*usual)));
+            bundles.push_back(spares.pop().unwrap_or_default());
         }
         let bundle = bundles.back_mut().expect("there is one to be filled");
         let letter = write(bundle);
@@ -105,7 +103,6 @@ impl Trays {
     pub fn take_bundle(&mut self, to: ShardId) -> Option<Bundle> {
         let bundle = self.letters[usize::from(to)].pop_front()?;
         self.letters_waiting -= bundle.len();
-        self.usual = bundle.size();
         Some(bundle)
     }
 
@@ -118,7 +115,7 @@ impl Trays {
     /// Takes a bundle whose letters are read.
     pub(crate) fn recycle(&mut self, bundle: Bundle) {
         if self.spares.len() < SPARES_MAX {
-            self.spares.extend(bundle.emptied());
+            self.spares.push(bundle.emptied());
         }
     }
 
