@@ -37,12 +37,7 @@ impl Machine {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             memory_gib: (memory_kib as f64 / f64::from(1 << 20)).round() as u64,
             kernel: said(Command::new("uname").arg("-sr")),
-            commit: said(Command::new("git").arg("-C").arg(root).args([
-                "describe",
-                "--always",
-                "--dirty",
-                "--abbrev=12",
-            ])),
+            commit: revision(root),
             warm_up_s: 0.0,
             duration_s: 0.0,
             versions: brokers.iter().map(|broker| (broker.name.clone(), version(root, broker))).collect(),
@@ -62,6 +57,15 @@ impl Machine {
     }
 }
 
+/// The revision that is measured, with a mark if the tree differs from it. Results do not count: they are being written.
+fn revision(root: &Path) -> String {
+    let git = |words: &[&str]| said(Command::new("git").arg("-C").arg(root).args(words));
+    let revision = git(&["describe", "--always", "--abbrev=12"]);
+    let changed =
+        git(&["status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)bench/results"]);
+    if changed.is_empty() { revision } else { format!("{revision}-dirty") }
+}
+
 /// The first line that a broker says of its version.
 fn version(root: &Path, broker: &Broker) -> String {
     let Some(program) = broker.find_program(root) else { return "not installed".to_owned() };
@@ -75,4 +79,33 @@ fn said(command: &mut Command) -> String {
     let output = command.output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_revision_is_marked_if_the_tree_differs_but_not_for_results() {
+        let tree = std::env::temp_dir().join(format!("ringmq-revision-{}", std::process::id()));
+        fs::create_dir_all(tree.join("bench/results")).expect("a temporary folder can be made");
+        let put = |name: &str, text: &str| fs::write(tree.join(name), text).expect("a file can be written");
+        put("code", "one");
+        put("bench/results/runs", "one");
+        let name = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"];
+        for words in [&["init", "-q"][..], &["add", "."], &["commit", "-q", "-m", "all"]] {
+            let git = Command::new("git").arg("-C").arg(&tree).args(name).args(words).status();
+            assert!(git.is_ok_and(|status| status.success()), "git {words:?}");
+        }
+        let clean = revision(&tree);
+        put("bench/results/runs", "two");
+        let with_results = revision(&tree);
+        put("code", "two");
+        let changed = revision(&tree);
+        fs::remove_dir_all(&tree).expect("it was made above");
+        assert!(!clean.is_empty() && !clean.contains("dirty"), "{clean}");
+        assert_eq!((&with_results, &changed), (&clean, &format!("{clean}-dirty")));
+    }
 }
