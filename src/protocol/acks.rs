@@ -2,9 +2,10 @@
 //!
 //! Owns that layout and its short forms. Must never know which publish is meant.
 
+use crate::body::{Body, PacketId};
 use crate::error::DecodeError;
-use crate::frame::{Header, PacketType};
-use crate::packet::{Body, PacketId};
+use crate::frame::Header;
+use crate::packet_type::PacketType;
 use crate::properties::Properties;
 use crate::property::Place;
 use crate::reader::Reader;

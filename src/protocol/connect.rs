@@ -2,9 +2,9 @@
 //!
 //! Owns its layout in all versions. Must never know who may connect.
 
+use crate::body::Body;
 use crate::error::DecodeError;
-use crate::frame::PacketType;
-use crate::packet::Body;
+use crate::packet_type::PacketType;
 use crate::properties::Properties;
 use crate::property::Place;
 use crate::reader::Reader;

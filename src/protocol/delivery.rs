@@ -4,7 +4,7 @@
 
 use std::num::NonZeroU16;
 
-use crate::packet::PacketId;
+use crate::body::PacketId;
 use crate::publish::Flags;
 use crate::version::{Qos, Version};
 use crate::writer::{binary_len, length_len, put_binary, put_length, put_u16, put_u32};

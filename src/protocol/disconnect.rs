@@ -3,9 +3,9 @@
 //! Owns its layout. Must never know what becomes of the will.
 
 use crate::acks::{put_result, read_result, result_len};
+use crate::body::Body;
 use crate::error::DecodeError;
-use crate::frame::PacketType;
-use crate::packet::Body;
+use crate::packet_type::PacketType;
 use crate::properties::Properties;
 use crate::reader::Reader;
 use crate::reason::Reason;

@@ -8,7 +8,8 @@
 //!
 //! | file | subject |
 //! | --- | --- |
-//! | `frame` | fixed header, packet types |
+//! | `frame` `packet_type` | the fixed header; the types of packets |
+//! | `body` | what packets have in common |
 //! | `packet` | the sum of all packets |
 //! | `connect` `connack` `disconnect` `auth` | one packet kind each |
 //! | `publish` `acks` | a message and the four answers to it |
@@ -26,6 +27,7 @@
 
 mod acks;
 mod auth;
+mod body;
 mod connack;
 mod connect;
 mod delivery;
@@ -33,6 +35,7 @@ mod disconnect;
 mod error;
 mod frame;
 mod packet;
+mod packet_type;
 mod properties;
 mod property;
 mod publish;
@@ -47,13 +50,15 @@ mod writer;
 
 pub use acks::{Ack, encode_ack, plain_puback};
 pub use auth::Auth;
+pub use body::PacketId;
 pub use connack::Connack;
 pub use connect::{Connect, Will};
 pub use delivery::Delivery;
 pub use disconnect::Disconnect;
 pub use error::DecodeError;
-pub use frame::{BODY_BYTES_MAX, Header, PACKET_BYTES_MAX, PacketType};
-pub use packet::{Packet, PacketId};
+pub use frame::{BODY_BYTES_MAX, Header, PACKET_BYTES_MAX};
+pub use packet::Packet;
+pub use packet_type::PacketType;
 pub use properties::{Properties, PropertyBuf};
 pub use property::{Place, Property};
 pub use publish::Publish;

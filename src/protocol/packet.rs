@@ -2,15 +2,15 @@
 //!
 //! Owns the sum of the packet kinds. Must never know the fields of one.
 
-use std::num::NonZeroU16;
-
 use crate::acks::Ack;
 use crate::auth::Auth;
+use crate::body::Body;
 use crate::connack::Connack;
 use crate::connect::Connect;
 use crate::disconnect::Disconnect;
 use crate::error::DecodeError;
-use crate::frame::{Header, PacketType};
+use crate::frame::Header;
+use crate::packet_type::PacketType;
 use crate::publish::Publish;
 use crate::reader::Reader;
 use crate::suback::{Suback, Unsuback};
@@ -18,17 +18,6 @@ use crate::subscribe::Subscribe;
 use crate::unsubscribe::Unsubscribe;
 use crate::version::Version;
 use crate::writer::{length_len, put_length};
-
-/// Names a PUBLISH, SUBSCRIBE or UNSUBSCRIBE until it is answered; never 0 [MQTT-2.2.1-3].
-pub type PacketId = NonZeroU16;
-
-/// What stands behind a fixed header.
-pub(crate) trait Body {
-    /// Bytes that [`Body::put`] writes.
-    fn body_len(&self, version: Version) -> usize;
-    /// Writes variable header and payload.
-    fn put(&self, version: Version, out: &mut Vec<u8>);
-}
 
 /// The body of PINGREQ and PINGRESP.
 struct Empty;

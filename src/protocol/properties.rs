@@ -6,7 +6,7 @@ use std::fmt;
 use std::num::NonZeroU16;
 
 use crate::error::DecodeError;
-use crate::frame::PacketType;
+use crate::packet_type::PacketType;
 use crate::property::{Place, Property, Row, Value};
 use crate::reader::Reader;
 use crate::version::Qos;

@@ -4,7 +4,7 @@
 //! property makes a server do.
 
 use crate::error::DecodeError;
-use crate::frame::PacketType;
+use crate::packet_type::PacketType;
 use crate::reader::Reader;
 use crate::topic;
 use crate::writer::{binary_len, length_len, put_binary, put_length, put_string, put_u16, put_u32};

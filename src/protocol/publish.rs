@@ -3,9 +3,10 @@
 //! Owns its layout. Must never know where a message goes; what a server sends to many is written by
 //! `delivery`.
 
+use crate::body::{Body, PacketId};
 use crate::error::DecodeError;
-use crate::frame::{DUP, Header, PacketType, RETAIN};
-use crate::packet::{Body, PacketId};
+use crate::frame::{DUP, Header, RETAIN};
+use crate::packet_type::PacketType;
 use crate::properties::Properties;
 use crate::property::Place;
 use crate::reader::Reader;

@@ -2,9 +2,9 @@
 //!
 //! Owns how far the body has been read and the rules of strings. Must never know which field it reads.
 
+use crate::body::PacketId;
 use crate::error::DecodeError;
 use crate::frame::read_length;
-use crate::packet::PacketId;
 use crate::topic;
 
 const CUT_SHORT: DecodeError = DecodeError::malformed("the packet ends inside a field");

@@ -3,7 +3,7 @@
 //! Owns which code may stand in which packet, who may send it, and its 3.1.1 CONNACK return code. Must never
 //! know when a code is sent.
 
-use crate::frame::PacketType;
+use crate::packet_type::PacketType;
 
 /// The facts of one reason code.
 struct Row {

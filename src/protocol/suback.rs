@@ -2,9 +2,9 @@
 //!
 //! Owns their layouts and the codes of older versions. Must never know why a filter was refused.
 
+use crate::body::{Body, PacketId};
 use crate::error::DecodeError;
-use crate::frame::PacketType;
-use crate::packet::{Body, PacketId};
+use crate::packet_type::PacketType;
 use crate::properties::Properties;
 use crate::property::Place;
 use crate::reader::Reader;

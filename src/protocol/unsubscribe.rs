@@ -4,9 +4,9 @@
 
 use std::fmt;
 
+use crate::body::{Body, PacketId};
 use crate::error::DecodeError;
-use crate::frame::PacketType;
-use crate::packet::{Body, PacketId};
+use crate::packet_type::PacketType;
 use crate::properties::Properties;
 use crate::property::Place;
 use crate::reader::Reader;

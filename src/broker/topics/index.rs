@@ -3,31 +3,15 @@
 //! Owns the filters' texts and their numbers. Must never know what is stored under a filter: `subscriptions` keeps
 //! lists of sessions here, `shared_routes` groups.
 
-use std::num::NonZeroU32;
-
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
+use super::filter_id::FilterId;
 use super::fingerprint::{Fingerprint, is_wildcard};
-use super::known::{Generation, Matches};
+use super::matches::{Generation, Matches};
 use super::trie::FilterTrie;
 use crate::pages::Pages;
-
-/// Number of a filter in one table, from the filter's first entry to its last; then it may name another filter.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct FilterId(NonZeroU32);
-
-impl FilterId {
-    fn from_index(index: usize) -> FilterId {
-        let number = u32::try_from(index + 1).expect("fewer than 2^32 filters");
-        FilterId(NonZeroU32::new(number).expect("an index plus one is not zero"))
-    }
-
-    fn index(self) -> usize {
-        self.0.get() as usize - 1
-    }
-}
 
 #[derive(Debug)]
 enum Slot<V> {

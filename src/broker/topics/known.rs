@@ -1,17 +1,15 @@
 //! Topics that are published to again and again, with what was found out about them.
 //!
-//! Owns a bounded number of them, and how long a list of matches holds: as long as the table it came from has the
-//! generation that it had then. Must never know a message. Most publishers repeat a topic, and to compare it with the
-//! one before costs a fraction of checking its text, counting its levels and following it through a trie.
+//! Owns a bounded number of them. Must never know a message. Most publishers repeat a topic, and to compare it with
+//! the one before costs a fraction of checking its text, counting its levels and following it through a trie.
 
 use std::rc::Rc;
 
 use foldhash::fast::FixedState;
 use ringmq_protocol::level_count;
-use smallvec::SmallVec;
 
 use super::fingerprint::Fingerprint;
-use super::index::FilterId;
+use super::matches::{Generation, Matches, Remembered};
 use super::shard_set::ShardSet;
 
 /// Places for known topics, a power of two. Two topics of one place displace each other.
@@ -19,59 +17,6 @@ const PLACES: usize = 2048;
 
 /// Longer topics are not kept: with [`PLACES`] this bounds the memory.
 const TEXT_BYTES_MAX: usize = 256;
-
-/// Topics with more matching wildcard filters are not remembered together with these.
-const MATCHES_MAX: usize = 64;
-
-/// How often a table of filters has changed. 0 is before the first time.
-pub(super) type Generation = u64;
-
-/// The filters of one table that match one topic.
-#[derive(Debug, Default)]
-pub(super) struct Matches {
-    exact: Remembered<Option<FilterId>>,
-    /// Those with wildcards.
-    ids: SmallVec<[FilterId; 4]>,
-    generation: Option<Generation>,
-}
-
-impl Matches {
-    /// The filter that is the topic itself, found by `find` if such filters have changed since it was last asked for.
-    pub(super) fn exact(
-        &mut self,
-        generation: Generation,
-        find: impl FnOnce() -> Option<FilterId>,
-    ) -> Option<FilterId> {
-        self.exact.get(generation, find)
-    }
-
-    /// The filters with wildcards, found by `find` if such filters have changed since they were last asked for.
-    pub(super) fn by_wildcard(
-        &mut self,
-        generation: Generation,
-        find: impl FnOnce(&mut SmallVec<[FilterId; 4]>),
-    ) -> &[FilterId] {
-        if self.generation != Some(generation) {
-            self.ids.clear();
-            find(&mut self.ids);
-            self.generation = (self.ids.len() <= MATCHES_MAX).then_some(generation);
-        }
-        &self.ids
-    }
-}
-
-/// What was found in a table, and the generation of the table that says so.
-#[derive(Debug, Default)]
-struct Remembered<T>(Option<(Generation, T)>);
-
-impl<T: Copy> Remembered<T> {
-    fn get(&mut self, generation: Generation, find: impl FnOnce() -> T) -> T {
-        match self.0 {
-            Some((then, found)) if then == generation => found,
-            _ => self.0.insert((generation, find())).1,
-        }
-    }
-}
 
 /// A topic, with what is remembered of it.
 #[derive(Debug)]
@@ -281,23 +226,5 @@ mod tests {
         }
         let known = names.iter().filter(|name| topics.take(name.as_bytes()).is_some()).count();
         assert!((PLACES / 2..=PLACES).contains(&known), "{known}");
-    }
-
-    #[test]
-    fn matches_are_found_once_for_each_generation() {
-        let mut matches = Matches::default();
-        let mut finds = 0;
-        for generation in [0, 0, 1, 1, 1, 0] {
-            matches.by_wildcard(generation, |_| finds += 1);
-        }
-        assert_eq!(finds, 3);
-        finds = 0;
-        for generation in [0, 0, 1, 1, 1, 0] {
-            matches.exact(generation, || {
-                finds += 1;
-                None
-            });
-        }
-        assert_eq!(finds, 3);
     }
 }

@@ -12,17 +12,19 @@
 //!
 //! Below them: `index` (a table keyed by filter: exact ones hashed, the others in a `trie` of `level`s),
 //! `roster` (a list with at most one entry per session), `turns` (shards in turn, by weight), `shard_set`,
-//! `fingerprint`.
+//! `fingerprint`, `filter_id`, `matches` (what a table answered, as long as that holds).
 //!
 //! Everything here is a value. Sessions and shards are small numbers, messages a type parameter: nothing here may
 //! know a session, a connection or the content of a message. Filters and topics come in checked for syntax and
 //! level count.
 
 mod alias;
+mod filter_id;
 mod fingerprint;
 mod index;
 mod known;
 mod level;
+mod matches;
 mod retained;
 mod roster;
 mod routes;
@@ -34,8 +36,8 @@ mod trie;
 mod turns;
 
 pub use alias::{AliasOutOfRange, AliasUse, InboundAliases, OutboundAliases};
+pub use filter_id::FilterId;
 pub use fingerprint::{Fingerprint, is_wildcard};
-pub use index::FilterId;
 pub use known::{KnownTopic, KnownTopics};
 pub use retained::{Entry, Page, PageQuery, Retained};
 pub use routes::{RouteKey, Routes};

@@ -10,7 +10,8 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use super::fingerprint::Fingerprint;
-use super::known::{Generation, KnownTopic};
+use super::known::KnownTopic;
+use super::matches::Generation;
 use super::shard_set::{PackedSet, ShardSet, ShardSets};
 use super::trie::FilterTrie;
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use smallvec::SmallVec;
 
-use super::index::{FilterId, FilterIndex};
+use super::filter_id::FilterId;
+use super::index::FilterIndex;
 use super::known::KnownTopic;
 use super::shared::{
     GroupId, GroupName, GroupUpdate, MemberCounts, PickInput, Presence, ShareStrategy, bucket, mixed,

@@ -6,7 +6,8 @@
 use foldhash::fast::FixedState;
 use ringmq_protocol::{Qos, SubscribeOptions};
 
-use super::index::{FilterId, FilterIndex};
+use super::filter_id::FilterId;
+use super::index::FilterIndex;
 use super::is_wildcard;
 use super::known::KnownTopic;
 use super::roster::{OfSession, Roster};
