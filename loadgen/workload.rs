@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use ringmq_protocol::{Qos, Version};
 
-use crate::client::{Needs, Terms};
+use crate::client::{Identity, Needs, Terms};
 use crate::scenario::template::{Numbers, Template};
 use crate::scenario::{Clients, Level, Proxy, Route, Scenario, Session};
 
@@ -56,14 +56,6 @@ pub(crate) enum Subscribing {
     OnConnect,
     /// In a stage of its own.
     Late,
-}
-
-/// Who a client says it is.
-#[derive(Clone, Default, Debug)]
-pub(crate) struct Identity {
-    pub(crate) client_id: String,
-    pub(crate) username: Option<String>,
-    pub(crate) password: Option<String>,
 }
 
 impl Workload {

@@ -19,7 +19,6 @@ use ringmq_protocol::{
 };
 
 use crate::fault::Fault;
-use crate::workload::Identity;
 
 use framer::Framer;
 use held::Held;
@@ -54,6 +53,14 @@ pub(crate) struct Needs {
     pub(crate) wildcards: bool,
     pub(crate) retain: bool,
     pub(crate) shared: bool,
+}
+
+/// Who a client says it is.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Identity {
+    pub(crate) client_id: String,
+    pub(crate) username: Option<String>,
+    pub(crate) password: Option<String>,
 }
 
 /// What a client learned from the bytes it was given.

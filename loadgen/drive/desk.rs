@@ -6,10 +6,10 @@
 use ringmq_protocol::{Property, PropertyBuf, Qos};
 
 use crate::chance;
-use crate::client::{Origin, Publication};
+use crate::client::{Identity, Origin, Publication};
 use crate::scenario::Payload;
 use crate::stamp::{STAMP_BYTES, Stamp};
-use crate::workload::{Identity, Lane, Workload, reply_topic};
+use crate::workload::{Lane, Workload, reply_topic};
 
 /// What is published at present.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
