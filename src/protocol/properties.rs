@@ -93,7 +93,14 @@ impl<'a> Properties<'a> {
         RawIter { rest: self.section }
     }
 
+    #[inline]
     fn find(&self, id: u8) -> Option<Property<'a>> {
+        // Most packets have none, and to find that out is not worth a call.
+        if self.is_empty() { None } else { self.search(id) }
+    }
+
+    #[inline(never)]
+    fn search(&self, id: u8) -> Option<Property<'a>> {
         self.raw().find(|raw| raw.id() == id).map(Raw::decode)
     }
 }
@@ -154,6 +161,7 @@ macro_rules! getters {
         /// The single properties by name; `None` where the section does not have it.
         impl<'a> Properties<'a> {
             $($(#[$doc])*
+            #[inline]
             pub fn $name(&self) -> Option<$type> {
                 match self.find($id)? {
                     Property::$variant($value) => $result,
