@@ -34,6 +34,8 @@ pub(crate) enum Timer {
     Will(SlotId),
     /// Retained messages expire.
     RetainedExpiry,
+    /// A session goes on looking for retained messages.
+    RetainedReads(SlotId),
     /// A round of `$SYS` topics is due.
     Sys,
 }

@@ -12,6 +12,7 @@ use crate::cause::{Cause, Level};
 use crate::clients::{Clients, Timer};
 use crate::connection::{Connection, Opening, Stage};
 use crate::counters::Counters;
+use crate::deadlines::TimerId;
 use crate::handlers::{announce::Announced, end, flow, letters, memory, receive, sys, timers};
 use crate::journal::Durability;
 use crate::limits::Limits;
@@ -65,8 +66,10 @@ pub struct Shard {
     pub(crate) identifiers: Identifiers,
     pub(crate) figures: sys::Figured,
     pub(crate) scratch: Scratch,
-    /// When the next expiry of retained messages is due, if a timer is set for it.
-    pub(crate) retained_timer: Option<Time>,
+    /// When the next expiry of retained messages is due, and the one timer that is set for it.
+    pub(crate) retained_timer: Option<(Time, TimerId)>,
+    /// Reads of retained messages begun so far: tells them apart.
+    pub(crate) reads_begun: u32,
 }
 
 /// Buffers that handlers use again and again. Empty between verbs.
@@ -119,6 +122,7 @@ impl Shard {
             figures: sys::Figured::new(setup.shard_count, now),
             scratch: Scratch::default(),
             retained_timer: None,
+            reads_begun: 0,
             setup,
         };
         shard.clients.now = now;

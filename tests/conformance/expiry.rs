@@ -12,6 +12,7 @@ proofs! {
     the_waiting_time_is_taken_off: "5:MQTT-3.3.2-6";
     the_waiting_time_of_a_retained_message_is_taken_off: "5:MQTT-3.3.2-6";
     expiry_holds_for_receivers_of_any_version: "rule:crossing-expiry";
+    an_interval_of_0_reaches_who_is_there: "5:MQTT-3.3.2-5";
     a_message_without_expiry_waits: "rule:no-expiry-waits";
 }
 
@@ -116,4 +117,16 @@ fn a_message_without_expiry_waits(t: &Trial) {
     t.client("b").publish(Publish::new("t", "x").qos(1));
     t.wait_s(3_000);
     assert!(!t.connect(keeper()).receives("t", "x").properties.has(MESSAGE_EXPIRY));
+}
+
+fn an_interval_of_0_reaches_who_is_there(t: &Trial) {
+    let mut publisher = t.client("publisher");
+    let mut receivers: Vec<_> = (0..6).map(|n| t.client(&format!("receiver {n}"))).collect();
+    for receiver in &mut receivers {
+        receiver.subscribe("t", 1);
+    }
+    publisher.publish(expiring("now", 0));
+    for receiver in &mut receivers {
+        assert_eq!(receiver.take_texts(), ["now"]);
+    }
 }

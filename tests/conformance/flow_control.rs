@@ -18,6 +18,7 @@ proofs! {
     the_quota_starts_anew_on_each_connection: "rule:quota-starts-anew";
     a_client_beyond_the_receive_maximum_is_disconnected: "5:MQTT-3.3.4-7", "error:PUBLISH-3.3.4-3";
     answered_publishes_do_not_count: "5:MQTT-3.3.4-7";
+    who_reads_everything_is_not_slow: "rule:one-burst-is-not-slow";
     before_5_there_is_no_receive_maximum: "rule:no-quota-before-5";
     before_5_the_server_has_a_window_of_its_own: "rule:window-before-5";
 }
@@ -213,4 +214,25 @@ fn before_5_the_server_has_a_window_of_its_own(t: &Trial) {
         a.acknowledge(message);
     }
     assert_eq!(a.take_texts(), ["4", "5", "6", "7", "8", "9"]);
+}
+
+/// One burst above the send queue is dropped in part; the client reads all that it gets.
+fn who_reads_everything_is_not_slow(t: &Trial) {
+    t.limits(|limits| (limits.send_queue_bytes_max, limits.slow_consumer_grace_ms) = (64 << 10, 2000));
+    let mut a = t.client("a");
+    a.subscribe("t", 0);
+    let mut b = t.client("b");
+    let message = Publish::new("t", [7; 1000]).encode(t.version());
+    b.send(message.repeat(100));
+    let mut count = 0;
+    while a.poll().is_some() {
+        count += 1;
+    }
+    assert!((1..=100).contains(&count));
+    for _ in 0..30 {
+        t.wait_ms(100);
+        b.send(&message[..]);
+        assert!(a.poll().is_some(), "it is still there");
+    }
+    assert_eq!(t.ended_by(Cause::SlowConsumer), 0);
 }

@@ -3,7 +3,7 @@
 use crate::registry::proofs;
 use crate::trial::Trial;
 use crate::wire::outgoing::{RETAIN_AS_PUBLISHED, RETAIN_IF_NEW, RETAIN_NEVER};
-use crate::wire::{Connect, Publish, Subscribe};
+use crate::wire::{Connect, Encode, Packet, Publish, Subscribe, Unsubscribe, Version};
 
 proofs! {
     the_newest_replaces_the_older: "5:MQTT-3.3.1-5", "311:MQTT-3.3.1-5", "311:MQTT-3.3.1-6", "311:MQTT-3.3.1-7";
@@ -17,6 +17,9 @@ proofs! {
     handling_1_sends_to_new_subscriptions: "5:MQTT-3.3.1-10";
     handling_2_sends_nothing: "5:MQTT-3.3.1-11";
     many_retained_messages_arrive_within_the_quota: "rule:retained-within-quota", "311:MQTT-3.3.1-6";
+    a_read_that_was_given_up_leaves_nothing_to_the_next: "5:MQTT-3.3.1-9", "311:MQTT-3.3.1-6";
+    a_retained_message_that_is_not_kept_leaves_no_older_one: "5:MQTT-3.3.1-5", "311:MQTT-3.3.1-5";
+    a_search_that_takes_long_goes_on_after_a_pause: "5:MQTT-3.3.1-9", "311:MQTT-3.3.1-6";
     retained_messages_have_the_lower_qos: "311:MQTT-3.3.1-5", "5:MQTT-3.8.4-8";
     dollar_topics_are_found_by_name_alone: "rule:retained-dollar", "5:MQTT-4.7.2-1";
 }
@@ -188,4 +191,68 @@ fn dollar_topics_are_found_by_name_alone(t: &Trial) {
         b.subscribe(filter, 1);
         assert_eq!(b.poll().is_some(), is_found, "{filter}");
     }
+}
+
+/// Unsubscribed in the same piece as it was subscribed, while other shards still look for it.
+fn a_read_that_was_given_up_leaves_nothing_to_the_next(t: &Trial) {
+    let mut a = t.client("a");
+    for n in 0..6 {
+        for topic in ["old", "new"] {
+            a.publish(Publish::new(format!("{topic}/{n}"), format!("{topic} {n}")).qos(1).retained());
+        }
+    }
+    let everywhere: Vec<_> = (0..12).map(|n| t.client_of(Version::V5, &format!("everywhere {n}"))).collect();
+    for mut client in everywhere {
+        client.request(Subscribe::to("old/#", 1 | RETAIN_NEVER).and("new/#", 1 | RETAIN_NEVER).and("none", 0));
+    }
+    for n in 0..6 {
+        let mut b = t.client(&format!("b {n}"));
+        let version = t.version();
+        let packets = [
+            Subscribe::to("old/#", 1).id(1).encode(version),
+            Unsubscribe::from(&["old/#"]).id(2).encode(version),
+            Subscribe::to("none", 1).id(3).encode(version),
+            Subscribe::to("new/#", 1).id(4).encode(version),
+        ];
+        b.send(packets.concat());
+        let mut got = Vec::new();
+        while let Some(packet) = b.poll() {
+            if let Packet::Publish(message) = packet {
+                b.acknowledge(&message);
+                got.push((message.topic.clone(), message.text().to_owned()));
+            }
+        }
+        // With one shard it is read before it is unsubscribed.
+        got.retain(|(topic, _)| topic.starts_with("new"));
+        got.sort();
+        let wanted: Vec<_> = (0..6).map(|n| (format!("new/{n}"), format!("new {n}"))).collect();
+        assert_eq!(got, wanted);
+    }
+}
+
+fn a_retained_message_that_is_not_kept_leaves_no_older_one(t: &Trial) {
+    t.limits(|limits| limits.retained_bytes_max = 1000);
+    let mut a = t.client("a");
+    a.publish(Publish::new("t", "old").qos(1).retained());
+    a.publish(Publish::new("t", "new".repeat(1000)).qos(1).retained());
+    t.client("b").subscribe("t", 1);
+    let mut b = t.client("b");
+    b.subscribe("t", 1);
+    b.expect_silence();
+    assert_eq!((t.counters().retained, t.counters().dropped_retained), (0, 1));
+}
+
+/// Three hundred filters that match nothing over a thousand topics, and one that matches them all.
+fn a_search_that_takes_long_goes_on_after_a_pause(t: &Trial) {
+    t.set_up(|setup| setup.shard_count = 1);
+    let mut a = t.client("a");
+    for n in 0..1000 {
+        a.publish(Publish::new(format!("many/{n:04}"), "x").retained());
+    }
+    let nothing = (0..300).fold(Subscribe::to("+/none", 0), |all, n| all.and(format!("+/none{n}"), 0));
+    let mut b = t.client("b");
+    b.request(nothing.and("many/+", 0));
+    b.expect_silence();
+    t.wait_s(1);
+    assert_eq!(b.take_texts().len(), 1000);
 }

@@ -12,6 +12,7 @@ proofs! {
     several_filters_have_one_answer: "5:MQTT-3.10.4-6", "5:MQTT-3.11.3-1", "5:MQTT-3.11.3-2", "311:MQTT-3.10.4-6";
     filters_are_compared_as_text: "5:MQTT-3.10.4-1", "311:MQTT-3.10.4-1";
     nothing_new_comes_afterwards: "5:MQTT-3.10.4-2", "311:MQTT-3.10.4-2";
+    no_retained_message_comes_afterwards: "5:MQTT-3.10.4-2", "311:MQTT-3.10.4-2";
     what_has_begun_is_finished: "5:MQTT-3.10.4-3", "311:MQTT-3.10.4-3";
     a_shared_subscription_is_withdrawn_by_its_full_name: "5:MQTT-3.10.4-1", "rule:shared-unsubscribe";
     the_flags_are_fixed: "5:MQTT-3.10.1-1", "311:MQTT-3.10.1-1";
@@ -114,4 +115,19 @@ fn filters_are_utf8(t: &Trial) {
 fn an_unsubscribe_without_filter_is_refused(t: &Trial) {
     let properties: &[u8] = if t.is_v5() { &[0] } else { &[] };
     t.client("a").offends(packet(first::UNSUBSCRIBE, &[&[0, 1], properties]), 0x82, Cause::ProtocolError);
+}
+
+/// Unsubscribed before every shard knew of the subscription.
+fn no_retained_message_comes_afterwards(t: &Trial) {
+    let mut a = t.client("a");
+    for n in 0..6 {
+        a.publish(Publish::new(format!("s/{n}"), "x").qos(1).retained());
+    }
+    let mut b = t.client("b");
+    let version = t.version();
+    let packets = [Subscribe::to("s/#", 0).id(1).encode(version), Unsubscribe::from(&["s/#"]).id(2).encode(version)];
+    b.send(packets.concat());
+    let mut packets: Vec<Packet> = std::iter::from_fn(|| b.poll()).collect();
+    let at = packets.iter().position(|packet| matches!(packet, Packet::Unsuback(_))).expect("it is answered");
+    assert!(!packets.split_off(at).iter().any(|packet| matches!(packet, Packet::Publish(_))));
 }

@@ -33,6 +33,7 @@ proofs! {
     the_expiry_of_a_will_begins_when_it_is_published: "rule:will-expiry";
     the_will_of_a_taken_over_connection_follows_its_rules: "rule:will-at-takeover";
     a_will_for_the_server_is_refused: "error:CONNECT-3.2.2.2-1";
+    a_will_for_a_shared_group_goes_to_a_member_that_is_there: "rule:shared-one-member", "5:MQTT-3.1.2-8";
     a_will_payload_is_what_it_says: "error:CONNECT-3.1.3.2.3-1";
 }
 
@@ -259,4 +260,19 @@ fn a_will_payload_is_what_it_says(t: &Trial) {
     assert_eq!(t.refused(Connect::new("a").will(bad)).1.code, 0x99);
     assert_eq!(t.ended_by(Cause::PayloadFormatInvalid), 1);
     t.connect(Connect::new("a").will(Will::new("will", [0xFF]).with(PAYLOAD_FORMAT, 0_u8))).expect_alive();
+}
+
+fn a_will_for_a_shared_group_goes_to_a_member_that_is_there(t: &Trial) {
+    for qos in 0..=2 {
+        let connect = |name: &str| Connect::new(name).with(SESSION_EXPIRY, 1000_u32);
+        let mut other = t.connect(connect("other"));
+        let mut dying = t.connect(connect("dying").will(Will::new("will", "gone").qos(qos)));
+        for member in [&mut other, &mut dying] {
+            member.subscribe("$share/g/will", 2);
+        }
+        dying.vanish();
+        assert_eq!(other.take_texts(), ["gone"], "QoS {qos}");
+        other.disconnect();
+        ["other", "dying"].into_iter().for_each(|name| t.client(name).disconnect());
+    }
 }

@@ -9,6 +9,7 @@ use crate::handlers::suback::{self, PendingSuback};
 use crate::letter::{GroupChange, Interest, Letter, RouteChange};
 use crate::seed::ShardId;
 use crate::shard::Shard;
+use crate::slab::SlotId;
 use crate::topics::{GroupUpdate, RouteKey};
 
 /// What was announced, who knows it, and who waits for that.
@@ -36,6 +37,13 @@ impl Announced {
     pub(crate) fn wait(&mut self, mut pending: PendingSuback) {
         pending.after = self.last;
         self.waiting.push_back(pending);
+    }
+
+    /// A filter is unsubscribed: a SUBACK that still waits is followed by no retained messages of it.
+    pub(crate) fn cancel_reads(&mut self, connection: SlotId, filter: &str) {
+        for pending in self.waiting.iter_mut().filter(|pending| pending.connection == connection) {
+            pending.reads.retain(|(wanted, _)| &**wanted != filter);
+        }
     }
 
     fn next(&mut self) -> u64 {

@@ -130,9 +130,11 @@ fn detach(shard: &mut Shard, session_id: SlotId, fate: WillFate) {
     session.connection = None;
     session.release_if_idle();
     let expiry = session.expiry;
+    // First of all, so that its own will is given to a member of the group that is there.
+    shared::set_presence(shard, session_id, Presence::Offline);
     will::settle(shard, session_id, fate);
     match expiry {
-        Expiry::AtOnce => return session_end::end(shard, session_id),
+        Expiry::AtOnce => session_end::end(shard, session_id),
         Expiry::After(s) => {
             let timer = shard.clients.deadlines.insert(now.plus_s(s), Timer::SessionEnd(session_id));
             if let Some(session) = shard.clients.sessions.get_mut(session_id) {
@@ -141,5 +143,4 @@ fn detach(shard: &mut Shard, session_id: SlotId, fate: WillFate) {
         }
         Expiry::Never => {}
     }
-    shared::set_presence(shard, session_id, Presence::Offline);
 }

@@ -17,7 +17,8 @@ pub(crate) fn take_output(shard: &mut Shard, id: SlotId) -> Output {
     connection.flow.in_tray = false;
     let outbox = mem::take(&mut connection.outbox);
     clients.counters.bytes_sent += outbox.len_bytes() as u64;
-    let waits = connection.flow.hungry || connection.flow.paused;
+    let flow = &connection.flow;
+    let waits = flow.hungry || flow.paused || flow.over_since.is_some();
     Output { outbox, wants_drained: if waits { WantsDrained::Yes } else { WantsDrained::No } }
 }
 

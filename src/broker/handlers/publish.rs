@@ -217,7 +217,8 @@ fn check(shard: &Shard, from: Origin, packet: &Publish<'_>, topic: &str) -> Resu
     if access::may_publish(topic, policy) == Verdict::Refused {
         return Err(Refusal { cause: Cause::NotAuthorized, what: "the topic is the server's" });
     }
-    if !shard.clients.has_memory_for(packet.payload.len()) {
+    let bytes = topic.len() + packet.properties.as_bytes().len() + packet.payload.len();
+    if !shard.clients.has_memory_for(bytes) {
         return Err(Refusal { cause: Cause::QuotaExceeded, what: "memory for messages is used up" });
     }
     if policy.payload_format_check && packet.properties.payload_format() == Some(1) {

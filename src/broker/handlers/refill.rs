@@ -12,6 +12,10 @@ use crate::session::inflight::Step;
 use crate::shard::Shard;
 use crate::slab::SlotId;
 
+/// Retained topics that are looked at for a session before others get their turn: a client may ask for a thousand filters
+/// over a million topics in one packet.
+const LOOKED_AT_MAX: usize = 64 << 10;
+
 /// A session has a new connection: everything under way is sent again [MQTT-4.4.0-1], then what waited.
 pub(crate) fn resume(shard: &mut Shard, session_id: SlotId) {
     if let Some(outgoing) =
@@ -29,15 +33,23 @@ pub(crate) fn refill(shard: &mut Shard, session_id: SlotId) {
     if !session.outgoing_if_any().is_some_and(|outgoing| outgoing.has_waiting()) {
         return;
     }
+    let mut looked_at = 0;
     while has_room(&mut shard.clients, connection) {
-        let sent = match next(&mut shard.clients, session_id, connection) {
+        let progress = match next(&mut shard.clients, session_id, connection) {
             Next::Repeat => repeat(&mut shard.clients, session_id, connection),
             Next::Waiting(delivery) => first(shard, session_id, connection, delivery),
             Next::Retained(allowed) => retained::send_next(shard, session_id, allowed),
             Next::Nothing => Progress::None,
         };
-        if sent == Progress::None {
-            return;
+        match progress {
+            Progress::Made => {}
+            Progress::Looked(topics) => {
+                looked_at += topics;
+                if looked_at > LOOKED_AT_MAX {
+                    return retained::pause(shard, session_id);
+                }
+            }
+            Progress::None => return,
         }
     }
 }
@@ -46,6 +58,8 @@ pub(crate) fn refill(shard: &mut Shard, session_id: SlotId) {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Progress {
     Made,
+    /// So many retained topics were looked at.
+    Looked(usize),
     None,
 }
 
@@ -73,7 +87,7 @@ fn next(clients: &mut Clients, session_id: SlotId, connection: SlotId) -> Next {
     match outgoing.inflight.peek_resend() {
         // PUBREL takes no quota [MQTT-4.9.0-3].
         Some(Step::Pubrel) => return Next::Repeat,
-        Some(Step::Publish(_)) if has_quota => return Next::Repeat,
+        Some(Step::Publish(_)) if outgoing.may_repeat(window) => return Next::Repeat,
         Some(_) | None => {}
     }
     let is_behind = outgoing.inflight.has_resend() || !has_quota;

@@ -13,7 +13,7 @@ use crate::letter::{Letter, ReadId, RetainedAnswer, RetainedFor, RetainedQuestio
 use crate::message::{Content, Message, Retain};
 use crate::publication::{Publication, Publisher};
 use crate::seed::{ShardId, shard_of};
-use crate::session::reads::ReadStage;
+use crate::session::reads::{Pause, ReadStage};
 use crate::shard::Shard;
 use crate::slab::SlotId;
 use crate::topics::{Entry, PageQuery, is_wildcard};
@@ -21,6 +21,8 @@ use crate::topics::{Entry, PageQuery, is_wildcard};
 /// Messages in one page, and topics looked at for one page.
 const PAGE_ITEMS_MAX: usize = 256;
 const PAGE_SCAN_MAX: usize = 4096;
+/// How long a session that has had its share waits before it looks for more, in milliseconds.
+const PAUSE_MS: u64 = 1;
 /// Expired messages removed at a time.
 const EXPIRE_MAX: usize = 1024;
 
@@ -63,6 +65,8 @@ fn store(shard: &mut Shard, message: &Message) {
     let over_count = held.is_none() && retained.count() >= limits.retained_count_max;
     if over_count || retained.bytes() - held.unwrap_or(0) + needs > limits.retained_bytes_max {
         shard.clients.counters.dropped_retained += 1;
+        // Rather none than an old one that passes for the newest.
+        retained.remove(parts.topic);
         return;
     }
     let entry = Entry { bytes: message.size_bytes(), expires: parts.expires, value: message.clone() };
@@ -73,18 +77,18 @@ fn store(shard: &mut Shard, message: &Message) {
 /// Sets a timer for the next expiry, unless one is set for that time or before.
 fn watch_expiry(shard: &mut Shard) {
     let Some(next) = shard.topics.retained.next_expiry() else { return };
-    if shard.retained_timer.is_none_or(|set| next < set) {
-        shard.retained_timer = Some(next);
-        shard.clients.deadlines.insert(next, Timer::RetainedExpiry);
+    let deadlines = &mut shard.clients.deadlines;
+    match shard.retained_timer {
+        Some((set, _)) if set <= next => return,
+        Some((_, later)) => drop(deadlines.cancel(later)),
+        None => {}
     }
+    shard.retained_timer = Some((next, deadlines.insert(next, Timer::RetainedExpiry)));
 }
 
 /// Removes what has expired, a bounded number at a time.
 pub(crate) fn expire(shard: &mut Shard) {
     let now = shard.clients.now;
-    if shard.retained_timer.is_some_and(|set| set > now) {
-        return;
-    }
     shard.retained_timer = None;
     shard.topics.retained.expire(now, EXPIRE_MAX);
     watch_expiry(shard);
@@ -98,8 +102,9 @@ pub(crate) fn begin_read(shard: &mut Shard, session: SlotId, filter: Arc<str>, r
         let home = home(shard, &filter);
         home..home + 1
     };
+    shard.reads_begun = shard.reads_begun.wrapping_add(1);
     if let Some(session) = shard.clients.sessions.get_mut(session) {
-        session.outgoing().reads.push(filter, receiver, shards);
+        session.outgoing().reads.push(shard.reads_begun, filter, receiver, shards);
     }
 }
 
@@ -107,6 +112,7 @@ pub(crate) fn begin_read(shard: &mut Shard, session: SlotId, filter: Arc<str>, r
 pub(crate) fn send_next(shard: &mut Shard, session_id: SlotId, allowed: Allowed) -> Progress {
     let Some(session) = shard.clients.sessions.get_mut(session_id) else { return Progress::None };
     let reads = &mut session.outgoing().reads;
+    let pause = reads.pause;
     let Some(read) = reads.front() else { return Progress::None };
     match &mut read.stage {
         ReadStage::Asked => Progress::None,
@@ -125,6 +131,7 @@ pub(crate) fn send_next(shard: &mut Shard, session_id: SlotId, allowed: Allowed)
             }
             Progress::Made
         }
+        ReadStage::Ask if pause == Pause::Yes => Progress::None,
         ReadStage::Ask => {
             let Some((at, after)) = read.next_question() else {
                 reads.pop();
@@ -146,12 +153,31 @@ fn ask(shard: &mut Shard, at: ShardId, question: RetainedQuestion) -> Progress {
         shard.clients.trays.post(at, Letter::RetainedQuestion(Box::new(question)));
         return Progress::None;
     }
-    let (found, next) = page(shard, &question);
+    let (found, next, scanned) = page(shard, &question);
     take_page(shard, question.read, found, next);
-    Progress::Made
+    Progress::Looked(scanned)
 }
 
-fn page(shard: &Shard, question: &RetainedQuestion) -> (VecDeque<Message>, Option<Box<str>>) {
+/// A session has had its share of looking for retained messages: it goes on when others have had their turn.
+pub(crate) fn pause(shard: &mut Shard, session_id: SlotId) {
+    let clients = &mut shard.clients;
+    let Some(session) = clients.sessions.get_mut(session_id) else { return };
+    let Some(outgoing) = session.outgoing_if_any().filter(|outgoing| !outgoing.reads.is_empty()) else {
+        return;
+    };
+    outgoing.reads.pause = Pause::Yes;
+    clients.deadlines.insert(clients.now.plus_ms(PAUSE_MS), Timer::RetainedReads(session_id));
+}
+
+/// The pause of a session is over.
+pub(crate) fn go_on(shard: &mut Shard, session_id: SlotId) {
+    let Some(session) = shard.clients.sessions.get_mut(session_id) else { return };
+    let Some(outgoing) = session.outgoing_if_any() else { return };
+    outgoing.reads.pause = Pause::No;
+    refill::refill(shard, session_id);
+}
+
+fn page(shard: &Shard, question: &RetainedQuestion) -> (VecDeque<Message>, Option<Box<str>>, usize) {
     let query = PageQuery {
         filter: &question.filter,
         after: question.after.as_deref(),
@@ -160,12 +186,12 @@ fn page(shard: &Shard, question: &RetainedQuestion) -> (VecDeque<Message>, Optio
         now: shard.clients.now,
     };
     let page = shard.topics.retained.page(&query);
-    (page.items.into_iter().map(|(_, message)| message.clone()).collect(), page.next)
+    (page.items.into_iter().map(|(_, message)| message.clone()).collect(), page.next, page.scanned)
 }
 
 /// Another shard asks for a page.
 pub(crate) fn question(shard: &mut Shard, from: ShardId, question: &RetainedQuestion) {
-    let (found, next) = page(shard, question);
+    let (found, next, _) = page(shard, question);
     let found = found.iter().map(Message::to_across).collect();
     let answer = RetainedAnswer { read: question.read, found, next };
     shard.clients.trays.post(from, Letter::RetainedAnswer(Box::new(answer)));
@@ -203,4 +229,47 @@ fn send(shard: &mut Shard, session: SlotId, message: &Message, receiver: Retaine
     };
     let serial = shard.clients.next_serial();
     deliver(&mut shard.clients, &to, &mut Publication::of_message(message, Publisher::default(), serial));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cause::Level;
+    use crate::journal::Durability;
+    use crate::limits::Limits;
+    use crate::message::Parts;
+    use crate::policy::BrokerPolicy;
+    use crate::seed::Seeds;
+    use crate::shard::Setup;
+    use crate::time::Time;
+
+    fn shard() -> Shard {
+        let setup = Setup {
+            shard: 0,
+            shard_count: 1,
+            seeds: Seeds { hash: 1, identity: [2, 3] },
+            limits: Limits::default(),
+            broker: BrokerPolicy { sys_interval_s: 0, ..BrokerPolicy::default() },
+            listeners: Vec::new(),
+            durability: Durability::Memory,
+            notes: Level::Warn,
+        };
+        Shard::new(setup, Time::ZERO)
+    }
+
+    /// However often the nearest expiry changes.
+    #[test]
+    fn one_timer_is_set_for_all_that_expires() {
+        let mut shard = shard();
+        for expires_ms in [5000, 4000, 6000, 3000, 3000] {
+            let expires = Some(Time::from_ms(expires_ms));
+            let (qos, retain) = (Qos::AtMostOnce, Retain::Yes);
+            let parts = Parts { topic: "t", passed_on: &[], payload: b"x", qos, retain, expires };
+            let message = Message::new(&parts, &shard.clients.meter);
+            store(&mut shard, &message);
+        }
+        let mut due = Vec::new();
+        shard.clients.deadlines.expire(Time::from_ms(10_000), &mut due);
+        assert_eq!(due.len(), 1, "{due:?}");
+    }
 }

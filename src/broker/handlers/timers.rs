@@ -15,6 +15,7 @@ pub(crate) fn fire(shard: &mut Shard, timer: Timer) {
         Timer::SessionEnd(id) => session_due(shard, id),
         Timer::Will(id) => will_due(shard, id),
         Timer::RetainedExpiry => retained::expire(shard),
+        Timer::RetainedReads(id) => retained::go_on(shard, id),
         Timer::Sys => sys::round(shard),
     }
 }

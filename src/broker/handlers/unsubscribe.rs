@@ -47,6 +47,9 @@ fn remove_plain(shard: &mut Shard, session_id: SlotId, filter: &str) -> Reason {
         if let Some(outgoing) = session.outgoing_if_any() {
             outgoing.reads.cancel(filter);
         }
+        if let Some(connection) = session.connection {
+            shard.announced.cancel_reads(connection, filter);
+        }
     }
     announce::closed(shard, removed.closes_route);
     Reason::Success

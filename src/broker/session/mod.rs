@@ -150,9 +150,14 @@ impl Outgoing {
         self.backlog.is_empty() && self.has_quota(window) && !self.inflight.has_resend()
     }
 
-    /// Whether the send quota of the present connection allows one more.
+    /// Whether the send quota of the present connection allows one more that is new: it needs a packet identifier.
     pub(crate) fn has_quota(&self, window: NonZeroU16) -> bool {
-        self.inflight.sent() < window.get() && self.inflight.len() < usize::from(u16::MAX) - 1
+        self.may_repeat(window) && self.inflight.len() < usize::from(u16::MAX) - 1
+    }
+
+    /// Whether the send quota of the present connection allows one more that has its packet identifier already.
+    pub(crate) fn may_repeat(&self, window: NonZeroU16) -> bool {
+        self.inflight.sent() < window.get()
     }
 }
 
@@ -231,21 +236,4 @@ impl Session {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A million sessions: the figure is promised, so it is watched.
-    #[test]
-    fn an_idle_session_is_small() {
-        assert!(size_of::<Session>() <= 96, "{}", size_of::<Session>());
-        assert!(size_of::<Delivery>() <= 48, "{}", size_of::<Delivery>());
-    }
-
-    #[test]
-    fn expiry_reads_the_wire_values() {
-        for (s, expiry) in [(0, Expiry::AtOnce), (1, Expiry::After(1)), (u32::MAX, Expiry::Never)] {
-            assert_eq!(Expiry::from_s(s), expiry);
-            assert_eq!(expiry.as_s(), s);
-        }
-    }
-}
+mod tests;

@@ -25,7 +25,7 @@ pub(crate) enum ReadStage {
 /// Retained messages for one subscription.
 #[derive(Debug)]
 pub(crate) struct Read {
-    /// Tells an answer from one to an earlier read.
+    /// Tells an answer from one to another read, be it of a filter that is unsubscribed meanwhile.
     pub(crate) number: u32,
     pub(crate) filter: Arc<str>,
     pub(crate) receiver: RetainedFor,
@@ -34,6 +34,14 @@ pub(crate) struct Read {
     shards: Range<ShardId>,
     /// Where to go on at the present shard.
     after: Option<Box<str>>,
+    crowding: Crowding,
+}
+
+/// Whether a read was added where there were many.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Crowding {
+    No,
+    Yes,
 }
 
 impl Read {
@@ -62,7 +70,18 @@ pub(crate) struct Reads {
     queue: VecDeque<Read>,
     /// Filters that were added when there were many; each is in the queue.
     crowded: BTreeSet<Arc<str>>,
-    made: u32,
+    /// Whether no page is looked up now, so that others get their turn: a timer is set for going on.
+    pub(crate) pause: Pause,
+}
+
+/// Whether reads go on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Pause {
+    /// They do.
+    #[default]
+    No,
+    /// They wait for a timer.
+    Yes,
 }
 
 impl Reads {
@@ -71,13 +90,20 @@ impl Reads {
     }
 
     /// Lets a read over `shards` follow; where there are many already, only if none was added for this filter since.
-    pub(crate) fn push(&mut self, filter: Arc<str>, receiver: RetainedFor, shards: Range<ShardId>) {
-        if self.queue.len() >= READS_EACH_MAX && !self.crowded.insert(filter.clone()) {
+    /// No other read of this shard has the same `number`.
+    pub(crate) fn push(
+        &mut self,
+        number: u32,
+        filter: Arc<str>,
+        receiver: RetainedFor,
+        shards: Range<ShardId>,
+    ) {
+        let crowding = if self.queue.len() < READS_EACH_MAX { Crowding::No } else { Crowding::Yes };
+        if crowding == Crowding::Yes && !self.crowded.insert(filter.clone()) {
             return;
         }
-        let number = self.made;
-        self.made = self.made.wrapping_add(1);
-        self.queue.push_back(Read { number, filter, receiver, stage: ReadStage::Ask, shards, after: None });
+        let stage = ReadStage::Ask;
+        self.queue.push_back(Read { number, filter, receiver, stage, shards, after: None, crowding });
     }
 
     /// The read that is being done.
@@ -87,9 +113,13 @@ impl Reads {
 
     /// The read that is being done is over.
     pub(crate) fn pop(&mut self) {
-        self.queue.pop_front();
+        if let Some(read) = self.queue.pop_front()
+            && read.crowding == Crowding::Yes
+        {
+            self.crowded.remove(&read.filter);
+        }
         if self.queue.is_empty() {
-            *self = Reads { made: self.made, ..Reads::default() };
+            *self = Reads::default();
         }
     }
 
@@ -111,16 +141,24 @@ mod tests {
     fn where_there_are_many_a_filter_waits_once() {
         let receiver = RetainedFor { options: SubscriptionOptions::new(Qos::AtMostOnce), identifier: 0 };
         let mut reads = Reads::default();
+        let push = |reads: &mut Reads, filter: &str| reads.push(0, filter.into(), receiver, 0..2);
         for _ in 0..READS_EACH_MAX {
-            reads.push("#".into(), receiver, 0..2);
+            push(&mut reads, "#");
         }
         for filter in ["#", "a", "#", "a", "#"] {
-            reads.push(filter.into(), receiver, 0..2);
+            push(&mut reads, filter);
         }
         assert_eq!(reads.queue.len(), READS_EACH_MAX + 2);
         reads.cancel("a");
-        reads.push("a".into(), receiver, 0..2);
+        push(&mut reads, "a");
         assert_eq!(reads.queue.len(), READS_EACH_MAX + 2);
+        // All of "#" are done while there are still many: it is read again.
+        for number in 0..=READS_EACH_MAX {
+            reads.pop();
+            push(&mut reads, &number.to_string());
+        }
+        push(&mut reads, "#");
+        assert_eq!(reads.queue.len(), READS_EACH_MAX + 3);
         while !reads.is_empty() {
             reads.pop();
         }

@@ -132,7 +132,7 @@ impl<V> FilterIndex<V> {
             visit(id);
         }
         let find = |ids: &mut SmallVec<_>| self.wildcard.for_each_match(topic, |id| ids.push(*id));
-        matches.by_wildcard(self.wildcard_generation, find).iter().for_each(|&id| visit(id));
+        matches.for_each_by_wildcard(self.wildcard_generation, find, visit);
     }
 
     /// All filters, by ascending number.

@@ -31,23 +31,27 @@ impl Matches {
         self.exact.get(generation, find)
     }
 
-    /// The filters with wildcards, found by `find` if such filters have changed since they were last asked for.
-    pub(super) fn by_wildcard(
+    /// Visits the filters with wildcards, found by `find` if such filters have changed since they were last asked for.
+    pub(super) fn for_each_by_wildcard(
         &mut self,
         generation: Generation,
         find: impl FnOnce(&mut SmallVec<[FilterId; 4]>),
-    ) -> &[FilterId] {
+        visit: impl FnMut(FilterId),
+    ) {
         if self.generation != Some(generation) {
             self.ids.clear();
             find(&mut self.ids);
-            self.generation = (self.ids.len() <= MATCHES_MAX).then_some(generation);
+            self.generation = Some(generation);
         }
-        &self.ids
+        self.ids.iter().copied().for_each(visit);
+        if self.ids.len() > MATCHES_MAX {
+            *self = Matches { exact: self.exact, ..Matches::default() };
+        }
     }
 }
 
 /// What was found in a table, and the generation of the table that says so.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Remembered<T>(Option<(Generation, T)>);
 
 impl<T: Copy> Remembered<T> {
@@ -69,7 +73,7 @@ mod tests {
         let mut matches = Matches::default();
         let mut finds = 0;
         for generation in [0, 0, 1, 1, 1, 0] {
-            matches.by_wildcard(generation, |_| finds += 1);
+            matches.for_each_by_wildcard(generation, |_| finds += 1, |_| ());
         }
         assert_eq!(finds, 3);
         finds = 0;
@@ -80,5 +84,17 @@ mod tests {
             });
         }
         assert_eq!(finds, 3);
+    }
+
+    #[test]
+    fn many_matches_are_found_each_time_and_take_no_room_between() {
+        let mut matches = Matches::default();
+        for count in [MATCHES_MAX, MATCHES_MAX + 1, MATCHES_MAX + 1] {
+            let mut visited = 0;
+            let find = |ids: &mut SmallVec<_>| ids.extend((0..count).map(FilterId::from_index));
+            matches.for_each_by_wildcard(count as Generation, find, |_| visited += 1);
+            assert_eq!(visited, count);
+            assert_eq!(matches.ids.spilled(), count <= MATCHES_MAX);
+        }
     }
 }

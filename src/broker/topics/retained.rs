@@ -49,6 +49,8 @@ pub struct Page<'a, V> {
     pub items: Vec<(&'a str, &'a V)>,
     /// Where to go on. None: there are no more. Stays good whatever is set or removed meanwhile.
     pub next: Option<Box<str>>,
+    /// Topics looked at.
+    pub scanned: usize,
 }
 
 /// A topic and what is kept for it. Keeps its fingerprint, so that the table grows without reading names.
@@ -166,17 +168,19 @@ impl<V> Retained<V> {
 
     fn collect<'a>(&'a self, names: impl Iterator<Item = &'a Rc<str>>, query: &PageQuery<'_>) -> Page<'a, V> {
         let mut items = Vec::new();
-        for (scanned, topic) in names.enumerate() {
+        let mut scanned = 0;
+        for topic in names {
+            scanned += 1;
             if matches(query.filter, topic)
                 && let Some(value) = self.get(topic, query.now)
             {
                 items.push((&**topic, value));
             }
-            if scanned + 1 >= query.scan_max || items.len() >= query.items_max.max(1) {
-                return Page { items, next: Some((&**topic).into()) };
+            if scanned >= query.scan_max || items.len() >= query.items_max.max(1) {
+                return Page { items, next: Some((&**topic).into()), scanned };
             }
         }
-        Page { items, next: None }
+        Page { items, next: None, scanned }
     }
 
     fn find(&self, topic: &str) -> Option<&Entry<V>> {

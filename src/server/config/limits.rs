@@ -40,7 +40,7 @@ section! {
     /// What happens to a connection whose send queue is full.
     slow_consumer: SlowConsumer = SlowConsumer::DropThenDisconnect, Domain::OneOf(SlowConsumer::CHOICES);
     /// Time in seconds that a send queue may be full before `slow_consumer` disconnects.
-    slow_consumer_grace_s: u32 = 30, Domain::seconds(0, 3600);
+    slow_consumer_grace_s: u32 = 30, Domain::seconds(1, 3600);
     /// Retained messages.
     retained_count_max: u32 = 1_000_000, Domain::count(0, 100_000_000);
     /// Bytes of all retained messages, their topics included.
