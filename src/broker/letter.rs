@@ -1,9 +1,10 @@
 //! Everything one shard may say to another, and the ranks that keep full mailboxes from waiting for each other.
 //!
 //! Owns the kinds of letter. Must never know how a letter travels. Letters from one shard to another arrive in the
-//! order in which they were posted. A letter may cause only letters of lower rank: handoff (the shell's own) >
-//! route, retained question > publish, retained answer > receipt. A shared publish whose group has moved on is
-//! passed along with one `hop` more, and each hop ranks below the one before, so that this ends as well. One
+//! order in which they were posted, but for `RoutesKnown`, which goes out behind all letters to all shards: the shard that
+//! then asks for retained messages finds what these letters brought. A letter may cause only letters of lower rank: handoff
+//! (the shell's own) > route, retained question > publish, retained answer > receipt. A shared publish whose group has moved
+//! on is passed along with one `hop` more, and each hop ranks below the one before, so that this ends as well. One
 //! exception is bounded by itself: a retained answer may cause the question for the next page, as each session has
 //! one question under way at most.
 

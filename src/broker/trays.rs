@@ -65,6 +65,9 @@ pub struct Trays {
     pub notes: Vec<Note>,
     /// Letters, by receiving shard: the last bundle is the one that is being filled.
     letters: Vec<VecDeque<Bundle>>,
+    /// What each shard is to be told that is known here, once all letters before are on their way: who then looks for a
+    /// message that these letters brought finds it.
+    known: Vec<Option<u64>>,
     bundle_letters_max: usize,
     /// Emptied bundles. What comes in from other shards goes out to them again.
     spares: Vec<Bundle>,
@@ -78,11 +81,19 @@ const SPARES_MAX: usize = 16;
 impl Trays {
     pub(crate) fn new(shard_count: u16, bundle_letters_max: usize) -> Trays {
         let letters = (0..shard_count).map(|_| VecDeque::new()).collect();
-        Trays { letters, bundle_letters_max, ..Trays::default() }
+        let known = vec![None; usize::from(shard_count)];
+        Trays { letters, known, bundle_letters_max, ..Trays::default() }
     }
 
     pub(crate) fn post(&mut self, to: ShardId, letter: Letter) {
         self.post_with(to, |_| letter);
+    }
+
+    /// Tells a shard, behind all letters to any shard, that all route and group letters up to `number` are known here.
+    pub(crate) fn post_known(&mut self, to: ShardId, number: u64) {
+        let known = &mut self.known[usize::from(to)];
+        self.letters_waiting += usize::from(known.is_none());
+        *known = Some(number);
     }
 
     /// Posts the letter that `write` makes, which may enclose something for it in the bundle.
@@ -99,8 +110,16 @@ impl Trays {
         bundle.push(letter);
     }
 
-    /// Takes the next letters for `to`.
+    /// Takes the next letters for `to`. While [`Trays::letters_waiting`] is not 0 afterwards, there may be more of them when
+    /// those for other shards are taken.
     pub fn take_bundle(&mut self, to: ShardId) -> Option<Bundle> {
+        if let Some(number) = self.known[usize::from(to)]
+            && self.letters.iter().all(VecDeque::is_empty)
+        {
+            self.known[usize::from(to)] = None;
+            self.letters_waiting -= 1;
+            self.post(to, Letter::RoutesKnown(number));
+        }
         let bundle = self.letters[usize::from(to)].pop_front()?;
         self.letters_waiting -= bundle.len();
         Some(bundle)
@@ -119,7 +138,7 @@ impl Trays {
         }
     }
 
-    /// Letters for one shard that are not yet taken.
+    /// Letters for one shard that are not yet taken, but for what it is to be told behind all others.
     pub fn letters_waiting_for(&self, to: ShardId) -> usize {
         self.letters[usize::from(to)].iter().map(Bundle::len).sum()
     }
@@ -137,5 +156,36 @@ impl Trays {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.sends.is_empty() && self.orders.is_empty() && self.notes.is_empty() && self.letters_waiting == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::letter::MemoryState;
+
+    fn trays() -> Trays {
+        Trays::new(3, 1)
+    }
+
+    /// The one letter of the next bundle.
+    fn take(trays: &mut Trays, to: ShardId) -> Option<Letter> {
+        trays.take_bundle(to).map(|mut bundle| bundle.open().0.next().expect("a bundle is not empty"))
+    }
+
+    #[test]
+    fn what_is_known_is_told_behind_all_letters() {
+        let mut trays = trays();
+        trays.post_known(0, 7);
+        trays.post(1, Letter::Memory(MemoryState::Full));
+        trays.post_known(0, 8);
+        assert_eq!((trays.letters_waiting(), trays.letters_waiting_for(0)), (2, 0));
+        assert!(take(&mut trays, 0).is_none(), "the letter to 1 is not on its way");
+        let bundle = trays.take_bundle(1).expect("there is one");
+        trays.return_bundle(1, bundle);
+        assert!(take(&mut trays, 0).is_none(), "it did not fit into the mailbox");
+        assert!(take(&mut trays, 1).is_some());
+        assert!(matches!(take(&mut trays, 0), Some(Letter::RoutesKnown(8))));
+        assert!(trays.is_empty());
     }
 }

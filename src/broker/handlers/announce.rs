@@ -100,13 +100,13 @@ pub(crate) fn route_changed(shard: &mut Shard, from: ShardId, change: &RouteChan
         Interest::Opened => shard.topics.routes.announce(&change.key, from),
         Interest::Closed => shard.topics.routes.retract(&change.key, from),
     }
-    shard.clients.trays.post(from, Letter::RoutesKnown(change.number));
+    shard.clients.trays.post_known(from, change.number);
 }
 
 /// The members of a shared group changed on another shard.
 pub(crate) fn group_changed(shard: &mut Shard, from: ShardId, change: &GroupChange) {
     shard.topics.shared_routes.update(&change.update, from);
-    shard.clients.trays.post(from, Letter::RoutesKnown(change.number));
+    shard.clients.trays.post_known(from, change.number);
 }
 
 /// Another shard knows all letters up to `number`: SUBACKs that waited for it go out.

@@ -50,10 +50,16 @@ fn recycle_list(pump: &mut Pump, mut sends: Vec<ConnectionId>) {
 
 /// Posts letters in bundles. What does not fit goes back to the front of its tray.
 fn post_letters(pump: &mut Pump) {
-    let trays = pump.shard.trays();
-    if trays.letters_waiting() == 0 {
-        return;
+    // Once more for what goes out behind all others.
+    for _ in 0..2 {
+        if pump.shard.trays().letters_waiting() > 0 {
+            post_to_each(pump);
+        }
     }
+}
+
+fn post_to_each(pump: &mut Pump) {
+    let trays = pump.shard.trays();
     for to in 0..pump.mailbox.shard_count() {
         while let Some(bundle) = trays.take_bundle(to) {
             if let Err(Batch::Letters(bundle)) = pump.mailbox.post(to, Batch::Letters(bundle)) {
