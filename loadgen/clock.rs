@@ -33,6 +33,11 @@ impl Clock {
         Clock { zero }
     }
 
+    /// Whether its zero has come.
+    pub(crate) fn has_begun(&self) -> bool {
+        Instant::now() >= self.zero
+    }
+
     pub(crate) fn now(&self) -> Nanos {
         self.zero.elapsed().as_nanos() as Nanos
     }

@@ -19,7 +19,7 @@ fn measure(arguments: &str) -> Result<Report, String> {
     let listeners = [0; 2].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
     let names = listeners.each_ref().map(|listener| listener.local_addr().unwrap().to_string());
     let line = format!(
-        "ringmq-bench {arguments} --drain 1s --quiet --engine epoll --broker {} --agents {}",
+        "ringmq-bench {arguments} --quiet --engine epoll --broker {} --agents {}",
         sink.address,
         names.join(",")
     );
@@ -42,7 +42,7 @@ fn two_agents_do_one_run() {
         ("pairs -p 5 -q 1 -m 301 --window 3", 301, 301),
         ("shared -p 3 -s 4 -q 0 -m 301 --rate 2k", 301, 301),
     ] {
-        let report = measure(arguments).unwrap();
+        let report = measure(&format!("{arguments} --drain 1s")).unwrap();
         let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
         let traffic = &json["traffic"];
         assert_eq!(
@@ -57,6 +57,18 @@ fn two_agents_do_one_run() {
         assert!(measured <= delivered && measured >= delivered * 9 / 10, "{arguments}: {measured}");
         assert_eq!(json["target"]["agents"].as_array().unwrap().len(), 2);
         assert!(report.is_passed(), "{arguments}: {:?}", report.troubles().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn connections_of_agents_take_time_from_the_common_zero_on() {
+    let report = measure("connect -n 100").unwrap();
+    let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
+    let connections = &json["connections"];
+    let time = &connections["time"];
+    assert_eq!((connections["ready"].as_u64(), time["count"].as_u64()), (Some(100), Some(100)));
+    for figure in [&connections["seconds"], &connections["per_s"], &time["min_us"], &time["p50_us"]] {
+        assert!(figure.as_f64().is_some_and(|figure| figure > 0.0), "{connections:#}");
     }
 }
 

@@ -13,6 +13,7 @@
 //! | `speak` | bytes for the broker |
 //! | `steps` | the order of things |
 //! | `pinger`, `outbox`, `tally`, `marks` | signs of life, bytes of a turn, counts, samples |
+//! | `turns` | what the network reports, and what is done after each turn |
 //! | `replies` | answers to requests |
 //! | `lose` | connections that end, and are made again |
 
@@ -34,14 +35,13 @@ mod steps;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod turns;
 
-use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ringmq_protocol::Qos;
-use ringmq_ring::{Close, Closed, Driver, Handler, ListenerId, Network, Next, SocketId};
+use ringmq_ring::{Close, SocketId};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock, MILLISECOND, Nanos};
@@ -313,87 +313,4 @@ fn pacer(lane: &Lane, seed: u64) -> Pacer {
         copies => Ending::Deliveries(copies),
     };
     Pacer::new(&lane.pace, lane.messages, ending, lane.publisher_count(), seed)
-}
-
-impl Handler for Bench {
-    fn accepted(&mut self, _: ListenerId, _: SocketId) {
-        unreachable!("nothing listens");
-    }
-
-    fn connected(&mut self, id: SocketId, result: io::Result<()>) {
-        let Some(number) = self.crowd.find(id) else { return };
-        if self.crowd.peer(number).life == Life::Probe {
-            return self.end_probe(number, result);
-        }
-        match result.map_err(Fault::Dial).and_then(|()| self.greet(number)) {
-            Ok(()) => self.fresh.push(id),
-            Err(fault) => self.fail(number, &fault, self.clock.now()),
-        }
-    }
-
-    fn data(&mut self, id: SocketId, bytes: &mut [u8]) {
-        let Some(number) = self.crowd.find(id) else { return };
-        let now = self.clock.now();
-        if let Err(fault) = self.hear(number, bytes, now) {
-            self.fail(number, &fault, now);
-        }
-    }
-
-    fn stalled(&mut self, id: SocketId) {
-        if let Some(number) = self.crowd.find(id) {
-            self.crowd.peer_mut(number).is_stalled = true;
-        }
-    }
-
-    fn drained(&mut self, id: SocketId) {
-        if let Some(number) = self.crowd.find(id) {
-            self.crowd.peer_mut(number).is_stalled = false;
-            self.note_room(number);
-        }
-    }
-
-    fn closed(&mut self, id: SocketId, why: Closed) {
-        let Some(number) = self.crowd.find(id) else { return };
-        match self.crowd.peer(number).life {
-            Life::Probe => self.end_probe(number, Err(io::ErrorKind::ConnectionReset.into())),
-            Life::Leaving | Life::Gone => {
-                self.crowd.detach(number);
-                self.crowd.set_life(number, Life::Gone);
-            }
-            _ => self.fail(number, &self.ending(number, why), self.clock.now()),
-        }
-    }
-
-    fn detached(&mut self, _: SocketId, _: OwnedFd) {
-        unreachable!("no socket is asked back");
-    }
-
-    fn woken(&mut self) {}
-
-    fn alarm(&mut self) {}
-}
-
-impl Driver for Bench {
-    fn after_turn(&mut self, net: &mut Network) -> Next {
-        let now = self.clock.now();
-        self.note_turn(now);
-        for id in self.fresh.drain(..) {
-            net.receive(id);
-        }
-        self.tick(now);
-        self.run_stages(now);
-        self.dial(net, now);
-        self.probe(net, now);
-        self.ping(now);
-        self.publish(now);
-        self.flush(net);
-        if self.phase == Phase::Over {
-            return Next::Stop;
-        }
-        net.set_alarm(Some(self.clock.instant(self.next_alarm(now))));
-        match self.pacers.iter().any(Pacer::has_listed) {
-            true => Next::Again,
-            false => Next::Wait,
-        }
-    }
 }
