@@ -209,7 +209,7 @@ impl Bench {
         let offenders = |(pacer, lane): (&Pacer, &LaneTally)| match is_shared_out {
             // What publishers elsewhere have sent is not known here.
             true => Vec::new(),
-            false => lane.ledger.offenders(|publisher| pacer.sent_by(publisher)),
+            false => lane.offenders(|publisher| pacer.sent_by(publisher)),
         };
         let outcome = Outcome {
             offenders: load.iter().zip(&self.tally.lanes).map(offenders).collect(),

@@ -2,14 +2,14 @@
 //!
 //! Owns the ledgers, the histograms and the faults. Must never know a socket, nor judge: that is `report`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ringmq_protocol::Reason;
 
 use crate::clock::Nanos;
 use crate::fault::Fault;
 use crate::latency::Latency;
-use crate::ledger::{Counts, Ledger};
+use crate::ledger::{Counts, Ledger, Offender};
 use crate::series::Recorders;
 use crate::stamp::Stamp;
 use crate::workload::{Lane, Workload};
@@ -52,6 +52,16 @@ impl LaneTally {
     pub(super) fn note_abandoned(&mut self, publisher: u32, number: u32) {
         self.abandoned += 1;
         self.in_doubt.push((publisher, number));
+    }
+
+    /// The publishers whose messages did not all arrive once and in their order; `sent_by` tells how many each has sent. What
+    /// was abandoned need not have arrived.
+    pub(super) fn offenders(&self, sent_by: impl Fn(u32) -> u32) -> Vec<Offender> {
+        let mut excused: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+        for (publisher, number) in &self.in_doubt {
+            excused.entry(*publisher).or_default().insert(*number);
+        }
+        self.ledger.offenders(sent_by, &excused)
     }
 
     /// Deliveries of publishes that were abandoned, and had been taken after all.

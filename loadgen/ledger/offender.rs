@@ -2,6 +2,8 @@
 //!
 //! Owns the sums by publisher. Must never know topics.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::stream::Missing;
 use super::{Ledger, Routing};
 
@@ -27,18 +29,26 @@ pub(crate) struct Offender {
 }
 
 impl Ledger {
-    /// All of them, by their numbers. `sent_by` tells how many messages a publisher has sent.
-    pub(crate) fn offenders(&self, sent_by: impl Fn(u32) -> u32) -> Vec<Offender> {
-        let all = (0..self.publishers).map(|publisher| self.offender(publisher, sent_by(publisher)));
+    /// All of them, by their numbers. `sent_by` tells how many messages a publisher has sent, `excused` which of them need not
+    /// arrive.
+    pub(crate) fn offenders(
+        &self,
+        sent_by: impl Fn(u32) -> u32,
+        excused: &BTreeMap<u32, BTreeSet<u32>>,
+    ) -> Vec<Offender> {
+        let none = BTreeSet::new();
+        let all = (0..self.publishers).map(|publisher| {
+            self.offender(publisher, sent_by(publisher), excused.get(&publisher).unwrap_or(&none))
+        });
         all.filter(|found| found.lost + found.duplicated + found.out_of_order > 0).collect()
     }
 
-    fn offender(&self, publisher: u32, sent: u32) -> Offender {
+    fn offender(&self, publisher: u32, sent: u32, excused: &BTreeSet<u32>) -> Offender {
         let offence = self.offences.get(&publisher).copied().unwrap_or_default();
         let (duplicated, out_of_order) = (offence.duplicated, offence.out_of_order);
         let mut offender = Offender { publisher, duplicated, out_of_order, ..Offender::default() };
         for stream in self.streams_of(publisher) {
-            let Missing { count, first } = stream.missing(sent);
+            let Missing { count, first } = stream.missing(sent, excused);
             offender.lost += u64::from(count);
             offender.subscribers += u32::from(count > 0);
             offender.first_lost = [offender.first_lost, first].into_iter().flatten().min();
@@ -72,7 +82,7 @@ mod tests {
             ledger.record(publisher, subscriber, number);
         }
         let sent = [1, 3, 1];
-        let offenders = ledger.offenders(|publisher| sent[publisher as usize]);
+        let offenders = ledger.offenders(|publisher| sent[publisher as usize], &BTreeMap::new());
         let expected = [
             Offender {
                 publisher: 1,
@@ -96,6 +106,22 @@ mod tests {
             ledger.record(0, number % 3, number);
         }
         let expected = Offender { lost: 1, first_lost: Some(4), subscribers: 1, ..Offender::default() };
-        assert_eq!(ledger.offenders(|_| 10), [expected]);
+        assert_eq!(ledger.offenders(|_| 10, &BTreeMap::new()), [expected]);
+    }
+
+    #[test]
+    fn what_need_not_arrive_is_not_missed() {
+        let mut ledger = Ledger::new(Routing::Everyone, 1, 2);
+        for (subscriber, number) in [(0, 0), (1, 0), (0, 1), (0, 3), (1, 3)] {
+            ledger.record(0, subscriber, number);
+        }
+        let lost = |excused: &[u32]| {
+            let excused = BTreeMap::from([(0, excused.iter().copied().collect())]);
+            let offenders = ledger.offenders(|_| 5, &excused);
+            offenders.first().map(|offender| (offender.lost, offender.first_lost, offender.subscribers))
+        };
+        assert_eq!(lost(&[]), Some((5, Some(1), 2)));
+        assert_eq!(lost(&[0, 1]), Some((4, Some(2), 2)), "one delivery of message 1 was missing");
+        assert_eq!(lost(&[1, 2, 4]), None);
     }
 }

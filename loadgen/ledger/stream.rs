@@ -3,7 +3,7 @@
 //! Owns the numbers seen. Must never know who sent or received them. Undisturbed, a stream is a counter: it owns heap memory
 //! only while a number is missing.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// How far behind the newest number a missing one is remembered: 1,048,576 messages. What comes later than that is taken
 /// for a duplicate.
@@ -137,18 +137,18 @@ impl Stream {
         number < self.base || number < self.end && is_in_window()
     }
 
-    /// What is missing of the numbers below `sent`.
-    pub(super) fn missing(&self, sent: u32) -> Missing {
-        let mut gaps = (self.base..self.end.min(sent)).filter(|number| !self.has(*number));
+    /// What is missing of the numbers below `sent` but for those that need not come.
+    pub(super) fn missing(&self, sent: u32, excused: &BTreeSet<u32>) -> Missing {
+        let is_missing = |number: &u32| !self.has(*number) && !excused.contains(number);
+        let mut gaps = (self.base..self.end.min(sent)).filter(is_missing);
         let first_gap = gaps.next();
         let in_window = gaps.count() as u32 + u32::from(first_gap.is_some());
-        let behind = sent.saturating_sub(self.end);
+        let behind = self.end..sent.max(self.end);
+        let first_behind = behind.clone().find(is_missing);
+        let behind = behind.len() as u32 - excused.range(behind).count() as u32;
         let (given_up, first_given_up) =
             self.seen.as_ref().map_or((0, None), |seen| (seen.given_up, seen.first_given_up));
-        Missing {
-            count: given_up + in_window + behind,
-            first: first_given_up.or(first_gap).or((behind > 0).then_some(self.end)),
-        }
+        Missing { count: given_up + in_window + behind, first: first_given_up.or(first_gap).or(first_behind) }
     }
 }
 
@@ -230,25 +230,33 @@ mod tests {
         let words = stream.seen.as_ref().map_or(0, |seen| seen.bits.len() as u32);
         assert!(words <= HORIZON / WORD_BITS + 1, "{words}");
         assert_eq!(stream.record(0), Duplicate);
-        assert_eq!(stream.missing(3 * HORIZON), Missing { count: 1, first: Some(0) }, "it is still told");
+        assert_eq!(
+            stream.missing(3 * HORIZON, &BTreeSet::new()),
+            Missing { count: 1, first: Some(0) },
+            "it is still told"
+        );
     }
 
     #[test]
     fn what_did_not_arrive_is_counted_and_the_first_of_it_named() {
         let mut stream = Stream::default();
-        assert_eq!(stream.missing(0), Missing::default());
-        assert_eq!(stream.missing(3), Missing { count: 3, first: Some(0) });
+        assert_eq!(stream.missing(0, &BTreeSet::new()), Missing::default());
+        assert_eq!(stream.missing(3, &BTreeSet::new()), Missing { count: 3, first: Some(0) });
         for number in [0, 1, 3, 100, 70, 3] {
             stream.record(number);
         }
-        assert_eq!(stream.missing(101), Missing { count: 96, first: Some(2) });
+        assert_eq!(stream.missing(101, &BTreeSet::new()), Missing { count: 96, first: Some(2) });
         let found = [0, 1, 2, 3, 69, 70, 99, 100, 101, 1000].map(|number| stream.has(number));
         assert_eq!(found, [true, true, false, true, false, true, false, true, false, false]);
-        assert_eq!(stream.missing(103), Missing { count: 98, first: Some(2) });
+        assert_eq!(stream.missing(103, &BTreeSet::new()), Missing { count: 98, first: Some(2) });
+        let excused = BTreeSet::from([1, 2, 4, 101]);
+        assert_eq!(stream.missing(103, &excused), Missing { count: 95, first: Some(5) });
         for number in 0..=100 {
             stream.record(number);
         }
-        assert_eq!(stream.missing(101), Missing::default());
-        assert_eq!(stream.missing(102), Missing { count: 1, first: Some(101) });
+        assert_eq!(stream.missing(101, &BTreeSet::new()), Missing::default());
+        assert_eq!(stream.missing(102, &BTreeSet::new()), Missing { count: 1, first: Some(101) });
+        assert_eq!(stream.missing(103, &excused), Missing { count: 1, first: Some(102) });
+        assert_eq!(stream.missing(102, &excused), Missing::default());
     }
 }

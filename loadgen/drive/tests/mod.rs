@@ -159,6 +159,9 @@ fn publishes_under_way_in_a_clean_session_are_given_up_and_counted() {
     let counts = outcome.tally.counts();
     assert!(counts.delivered < 800 && counts.delivered >= 2 * (400 - lane.abandoned), "{counts:?}");
     assert_eq!((counts.duplicated, counts.out_of_order), (0, 0));
+    let owed = 2 * (400 - lane.abandoned) + outcome.abandoned_arrived[0];
+    let lost: u64 = outcome.offenders[0].iter().map(|offender| offender.lost).sum();
+    assert_eq!(lost, owed - counts.delivered, "publishers answer for what the whole run has lost");
 }
 
 #[test]
