@@ -239,7 +239,9 @@ impl Report {
 impl Connections {
     fn new(plan: &Plan, outcome: &Outcome) -> Connections {
         let Tally { connected, faults, fault_texts, pings, pongs, recovery, .. } = &outcome.tally;
-        let span = span(&outcome.marks.start, &outcome.marks.connected);
+        // A ramp that was broken off lasted until then.
+        let last = outcome.marks.connected.or(outcome.marks.end);
+        let span = span(&outcome.marks.start, &last);
         Connections {
             asked: plan.workload.sessions(),
             ready: *connected,

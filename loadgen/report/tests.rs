@@ -205,6 +205,16 @@ fn a_generator_in_trouble_makes_the_run_invalid() {
 }
 
 #[test]
+fn a_ramp_that_was_interrupted_lasted_until_then() {
+    let mut ramp = outcome([]);
+    ramp.broken = Some(Broken::Interrupted);
+    ramp.tally.connected = 10;
+    ramp.marks = Marks { start: Some(mark(0, 0, 0.0)), end: Some(mark(5, 0, 0.1)), ..Marks::default() };
+    let report = Report::new(&plan("connect -n 100"), &ramp, &circumstances());
+    assert_eq!((report.connections.seconds, report.connections.per_s), (5.0, 2.0));
+}
+
+#[test]
 fn a_failed_check_outranks_an_invalid_run() {
     assert_eq!(report("", &Outcome { lag_share: 1.0, ..outcome(1..1000) }).exit_code(), 1);
 }
