@@ -217,6 +217,9 @@ fn check_stages(scenario: &Scenario) -> Result<(), String> {
                 }
             }
             Stage::Publish { span: None } => check_ends(scenario)?,
+            Stage::Publish { span: Some(Span(0)) } | Stage::Burst { span: Span(0), .. } => {
+                return Err("publishing lasts longer than 0 s: nothing would be measured".into());
+            }
             Stage::WarmUp { span } | Stage::Publish { span: Some(span) } | Stage::Hold { span } => {
                 total += span.0;
             }

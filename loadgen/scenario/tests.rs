@@ -109,6 +109,7 @@ fn what_does_not_fit_is_refused_with_its_reason() {
         ("from = 'p'", "from = 'p'\ntopic = '{x}'", "flow f: {x}: a template has the places"),
         ("'16..64'", "3", "a payload has 16 to"),
         ("span = '10s'", "span = '10 parsecs'", "a span is a number with us, ms, s, m or h"),
+        ("span = '10s'", "span = '0s'", "publishing lasts longer than 0 s"),
         (", span = '10s'", "", "flow f: without `messages` it never ends"),
         ("name = 's'", "name = 'p'", "there are two of the group of clients p"),
         ("count = 3", "count = 60000000", "at most 16000000 are possible"),
@@ -121,5 +122,8 @@ fn what_does_not_fit_is_refused_with_its_reason() {
     let refused = typed("fan-in -p 1000000 -s 100").unwrap_err();
     assert!(refused.contains("100000000 streams to check"), "{refused}");
     assert!(typed("shared --group a/b").unwrap_err().contains("[MQTT-4.8.2-1]"));
+    for empty in ["pairs -d 0s --warm-up 0s", "pairs -d 0s", "mixed -d 0s", "reconnect -d 0s"] {
+        assert!(typed(empty).unwrap_err().contains("publishing lasts longer than 0 s"), "{empty}");
+    }
     assert!(typed("fan-in -m 100000000 --rate 1").unwrap_err().contains("more than a day"));
 }
