@@ -113,7 +113,11 @@ pub(crate) fn sample_self() -> Sample {
 fn sample_one(name: &str) -> Result<Sample, String> {
     let read =
         |file: &str| fs::read_to_string(format!("/proc/{name}/{file}")).map_err(|error| error.to_string());
-    let (user_s, system_s) = parse_stat(&read("stat")?).ok_or("/proc/PID/stat is not understood")?;
+    let stat = read("stat")?;
+    if has_ended(&stat) {
+        return Err("it has ended".into());
+    }
+    let (user_s, system_s) = parse_stat(&stat).ok_or("/proc/PID/stat is not understood")?;
     let status = read("status")?;
     let mut usage = Usage {
         user_s,
@@ -141,6 +145,13 @@ fn sample_one(name: &str) -> Result<Sample, String> {
 fn parse_schedstat(tid: u32, schedstat: &str) -> ThreadUsage {
     let mut numbers = schedstat.split_whitespace().map(|number| number.parse().unwrap_or(0));
     ThreadUsage { tid, run_ns: numbers.next().unwrap_or(0), wait_ns: numbers.next().unwrap_or(0) }
+}
+
+/// Whether a process has ended, and only its entry is left until its parent has heard of it: state Z or X in field 3 of
+/// proc_pid_stat(5).
+fn has_ended(stat: &str) -> bool {
+    let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().next());
+    matches!(state, Some("Z" | "X"))
 }
 
 /// User and system time in seconds: fields 14 and 15 of proc_pid_stat(5). The name in field 2 may hold anything.
@@ -192,6 +203,21 @@ mod tests {
         assert_eq!(between, sample(&[(1, 20, 3), (3, 7, 0)]).threads);
         assert_eq!(parse_schedstat(9, "12 34 5\n"), ThreadUsage { tid: 9, run_ns: 12, wait_ns: 34 });
         assert_eq!(parse_schedstat(9, ""), ThreadUsage { tid: 9, ..ThreadUsage::default() });
+    }
+
+    #[test]
+    fn a_process_that_has_ended_cannot_be_sampled_although_its_entry_is_left() {
+        assert!(has_ended("12 (a) S) Z 1 2") && has_ended("12 (a) X 1") && !has_ended("12 (Z) S 1"));
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        let refused = loop {
+            match sample(&[child.id()]) {
+                Err(error) => break error,
+                Ok(_) => assert!(std::time::Instant::now() < deadline, "it does not end"),
+            }
+        };
+        assert_eq!(refused, format!("process {}: it has ended", child.id()));
+        child.wait().unwrap();
     }
 
     #[test]

@@ -32,8 +32,8 @@ pub(crate) struct BrokerCosts {
     pub(crate) held: Option<Span>,
     /// Resident bytes before the first connection.
     pub(crate) rss_start_bytes: u64,
-    /// Resident bytes before the connections were closed.
-    pub(crate) rss_end_bytes: u64,
+    /// Resident bytes before the connections were closed; none if a process had ended by then.
+    pub(crate) rss_end_bytes: Option<u64>,
     /// What resident memory grew by, per connection, while they were made and held; only where nothing else went on.
     pub(crate) bytes_per_connection: Option<f64>,
     /// As `bytes_per_connection`, from the first tenth of the connections on: without what the broker allocates once.
@@ -109,7 +109,7 @@ impl BrokerCosts {
             measured,
             held: Span::of_broker(connected.as_ref(), held.as_ref()),
             rss_start_bytes: before.rss_bytes,
-            rss_end_bytes: end.as_ref().and_then(|mark| mark.broker).map_or(0, |usage| usage.rss_bytes),
+            rss_end_bytes: end.as_ref().and_then(|mark| mark.broker).map(|usage| usage.rss_bytes),
             bytes_per_connection: bytes_per_connection(start.as_ref(), idle, |mark| mark.broker),
             bytes_per_further_connection: bytes_per_connection(outcome.marks.tenth.as_ref(), idle, |mark| {
                 mark.broker

@@ -78,7 +78,8 @@ impl Report {
             let bytes = broker.and_then(|broker| broker.bytes_per_connection);
             figures.extend(bytes.map(|bytes| (Metric::BytesPerConnection, bytes)));
         }
-        figures.extend(broker.map(|broker| (Metric::BrokerRssBytes, broker.rss_end_bytes as f64)));
+        let rss_bytes = broker.and_then(|broker| broker.rss_end_bytes);
+        figures.extend(rss_bytes.map(|bytes| (Metric::BrokerRssBytes, bytes as f64)));
         figures.retain(|(_, figure)| *figure > 0.0);
         figures
     }
@@ -189,10 +190,13 @@ impl Intervals {
         values.sort_unstable();
         values.dedup();
         let place = |value: u64| values.partition_point(|other| *other < value) as u32;
+        // What a broker used that was not there all the time would look like less.
+        let is_watched = rows.iter().all(|row| row.broker.is_some());
+        let cpu_us = |row: &Row| row.broker.map_or(0.0, |broker| broker.cores * row.span_s * 1e6);
         let part = |(row, histogram): (&&Row, &Vec<(u64, u64)>)| Part {
             span_s: row.span_s,
             done: if has_traffic { row.counters.delivered } else { row.counters.connected } as f64,
-            cpu_us: row.broker.map_or(0.0, |broker| broker.cores * row.span_s * 1e6),
+            cpu_us: if is_watched { cpu_us(row) } else { 0.0 },
             buckets: histogram.iter().map(|(value, count)| (place(*value), *count)).collect(),
         };
         let parts = rows.iter().zip(&histograms).map(part).collect();

@@ -166,6 +166,29 @@ fn connections_that_end_and_come_back_fail_unless_that_is_allowed() {
 }
 
 #[test]
+fn a_watched_process_that_ends_fails_and_has_no_memory_at_the_end() {
+    let mut ended = outcome(0..1000);
+    ended.marks.end = ended.marks.end.map(|mark| Mark { broker: None, ..mark });
+    let failed = report("", &ended);
+    assert_eq!(failed.verdict.failures, ["a watched process ended during the run"]);
+    assert_eq!(failed.broker.as_ref().unwrap().rss_end_bytes, None);
+    assert!(failed.figures().iter().all(|(metric, _)| *metric != Metric::BrokerRssBytes));
+    assert!(failed.to_text().contains("MiB before, gone at the end"), "{}", failed.to_text());
+    assert_eq!(Report::from_json(&failed.to_json()).as_ref(), Ok(&failed));
+    let allowed = report("--on-loss allow", &ended);
+    assert!(allowed.is_passed() && allowed.verdict.notes[0].contains("which this run allows"));
+}
+
+#[test]
+fn the_cost_of_a_broker_that_was_not_there_all_the_time_is_not_compared() {
+    let mut report = report_of(&[(100, 50, 0.1), (100, 50, 0.1)]);
+    let cost = |report: &Report| Intervals::of(report).unwrap().figures(&[0, 1])[4];
+    assert!((cost(&report) - 1000.0).abs() < 1.0);
+    report.series[1].broker = None;
+    assert_eq!(cost(&report), 0.0);
+}
+
+#[test]
 fn duplicates_fail_except_at_qos_1() {
     let repeated = outcome((0..1000).chain([5, 6]));
     assert_eq!(report("-q 2", &repeated).verdict.failures, ["2 messages duplicated at QoS 2"]);

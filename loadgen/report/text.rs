@@ -141,8 +141,11 @@ fn write_broker(broker: &BrokerCosts, out: &mut String) -> fmt::Result {
         }
     }
     let mib = |bytes: u64| bytes as f64 / (1 << 20) as f64;
-    let (start, end) = (mib(broker.rss_start_bytes), mib(broker.rss_end_bytes));
-    write!(out, "broker RSS    {start:.1} MiB before, {end:.1} MiB at the end")?;
+    write!(out, "broker RSS    {:.1} MiB before, ", mib(broker.rss_start_bytes))?;
+    match broker.rss_end_bytes {
+        Some(bytes) => write!(out, "{:.1} MiB at the end", mib(bytes))?,
+        None => write!(out, "gone at the end")?,
+    }
     if let Some(bytes) = broker.bytes_per_connection {
         write!(out, ", {bytes:.0} bytes per connection")?;
     }

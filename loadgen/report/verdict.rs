@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{MILLISECOND, Nanos, seconds};
-use crate::drive::{Broken, Outcome};
+use crate::drive::{Broken, Mark, Outcome};
 use crate::plan::Plan;
 use crate::scenario::OnLoss;
 
@@ -54,6 +54,7 @@ impl Verdict {
             invalid.extend(judge_schedule(plan, outcome, traffic));
         }
         judge_connections(plan.scenario.on_loss, outcome, &mut failures, &mut notes);
+        judge_watched(plan.scenario.on_loss, outcome, &mut failures, &mut notes);
         if outcome.tally.faults > outcome.tally.recovery.lost
             && !matches!(outcome.broken, Some(Broken::Connection(_)))
         {
@@ -104,6 +105,18 @@ fn judge_connections(
     }
     if recovery.cut > 0 {
         notes.push(format!("{} connections were cut on purpose", recovery.cut));
+    }
+}
+
+/// Whether the watched processes lasted: what one used that has ended is not known.
+fn judge_watched(on_loss: OnLoss, outcome: &Outcome, failures: &mut Vec<String>, notes: &mut Vec<String>) {
+    let is_there = |mark: &Option<Mark>| mark.as_ref().is_some_and(|mark| mark.broker.is_some());
+    if is_there(&outcome.marks.start) && !is_there(&outcome.marks.end) {
+        let ended = "a watched process ended during the run";
+        match on_loss {
+            OnLoss::Allow => notes.push(format!("{ended}, which this run allows")),
+            OnLoss::Reconnect | OnLoss::Stop => failures.push(ended.into()),
+        }
     }
 }
 

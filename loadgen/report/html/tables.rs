@@ -211,7 +211,7 @@ fn broker(report: &Report) -> Vec<Entry> {
     let bytes = |bytes: u64| Unit::Bytes.show(bytes as f64);
     entries.push(entry(
         "memory at the start, at the end",
-        format!("{}, {}", bytes(broker.rss_start_bytes), bytes(broker.rss_end_bytes)),
+        format!("{}, {}", bytes(broker.rss_start_bytes), broker.rss_end_bytes.map_or("gone".into(), bytes)),
     ));
     entries.extend(
         broker.bytes_per_connection.map(|bytes| entry("memory per connection", Unit::Bytes.show(bytes))),
