@@ -19,7 +19,7 @@ use super::part::Part;
 const MESSAGE_BYTES_MAX: u32 = 1 << 30;
 
 /// Both sides have the same number, or do not work together.
-pub(super) const FORM: u32 = 2;
+pub(super) const FORM: u32 = 3;
 
 /// Silence after which the other side is given up. Agents say something every second.
 const SILENCE_MAX: Duration = Duration::from_secs(10);

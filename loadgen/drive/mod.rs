@@ -64,6 +64,7 @@ use replies::Replies;
 use steps::Phase;
 
 pub(crate) use marks::{Mark, Marks};
+pub(crate) use pacer::BACKLOG_MAX;
 pub(crate) use prober::Probes;
 pub(crate) use tally::{LaneTally, Tally};
 
@@ -80,6 +81,8 @@ pub(crate) enum Broken {
     Connection(String),
     /// The user said so.
     Interrupted,
+    /// So much was due and had not left that the schedule was given up.
+    Overrun,
 }
 
 /// A run under way.
@@ -298,6 +301,9 @@ impl Bench {
             }
         }
         self.pacers.iter_mut().for_each(|pacer| pacer.forgive(now));
+        if self.broken.is_none() && self.pacers.iter().any(Pacer::is_overrun) {
+            self.broken = Some(Broken::Overrun);
+        }
         if now >= self.series.next_due() {
             self.roll(now);
         }

@@ -18,6 +18,10 @@ use crate::scenario::Pace;
 
 use super::arrivals::Arrivals;
 
+/// Messages of one lane that may be due and not have left, 8 bytes each: at 100,000 per second those of nearly three minutes.
+/// Nothing more becomes due then, because no schedule is kept any more.
+pub(crate) const BACKLOG_MAX: usize = 1 << 24;
+
 /// A closed window whose messages do not arrive is opened again after this long: at QoS 0 they may be lost.
 const FORGIVE_AFTER: Nanos = SECOND;
 
@@ -71,6 +75,8 @@ pub(crate) struct Pacer {
     waiting_first: u64,
     /// The publisher of that one, and its number there.
     front: (u32, u32),
+    /// So many waited at some time that the schedule is not kept any more.
+    is_overrun: bool,
     /// The publisher of the next message to become due.
     turn: u32,
     /// Open loop: how late each message was looked at: what the generator itself is to blame for.
@@ -104,6 +110,7 @@ impl Pacer {
             sent: 0,
             waiting: VecDeque::new(),
             waiting_first: 0,
+            is_overrun: false,
             front: (0, 0),
             turn: 0,
             lag: Latency::new(),
@@ -160,6 +167,11 @@ impl Pacer {
         }
     }
 
+    /// Whether as many messages as may wait have waited at some time.
+    pub(crate) fn is_overrun(&self) -> bool {
+        self.is_overrun
+    }
+
     /// Moves the schedule on, and lists the publishers whose messages have become due.
     pub(crate) fn advance(&mut self, now: Nanos) {
         while let Some(due) = self.next_due()
@@ -169,6 +181,7 @@ impl Pacer {
             arrivals.advance();
             self.lag.record(now - due);
             self.waiting.push_back(due);
+            self.is_overrun = self.waiting.len() >= BACKLOG_MAX;
             self.list(self.turn);
             self.turn = self.after(self.turn);
             self.cursor += 1;
@@ -178,7 +191,8 @@ impl Pacer {
     /// When the next message becomes due, in an open loop.
     pub(crate) fn next_due(&self) -> Option<Nanos> {
         let Gate::Schedule(arrivals) = &self.gate else { return None };
-        (self.cursor < self.total && arrivals.next() < self.until).then_some(arrivals.next())
+        let has_next = self.cursor < self.total && arrivals.next() < self.until;
+        (has_next && !self.is_overrun).then_some(arrivals.next())
     }
 
     /// Notes that a publisher may have something to send, or has room again.

@@ -228,6 +228,17 @@ fn a_generator_in_trouble_makes_the_run_invalid() {
 }
 
 #[test]
+fn a_schedule_that_was_given_up_makes_the_run_invalid() {
+    let report = report("", &Outcome { broken: Some(Broken::Overrun), ..outcome(0..500) });
+    assert_eq!(report.exit_code(), 3);
+    assert!(
+        report.verdict.invalid[0].starts_with("the run was ended: 16777216 messages"),
+        "{:?}",
+        report.verdict
+    );
+}
+
+#[test]
 fn a_ramp_that_was_interrupted_lasted_until_then() {
     let mut ramp = outcome([]);
     ramp.broken = Some(Broken::Interrupted);

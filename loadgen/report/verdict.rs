@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{MILLISECOND, Nanos, seconds};
-use crate::drive::{Broken, Mark, Outcome};
+use crate::drive::{BACKLOG_MAX, Broken, Mark, Outcome};
 use crate::plan::Plan;
 use crate::scenario::OnLoss;
 
@@ -65,6 +65,7 @@ impl Verdict {
         match &outcome.broken {
             Some(Broken::Connection(why)) => failures.push(format!("the run was broken off: {why}")),
             Some(Broken::Interrupted) => invalid.push("the run was interrupted".into()),
+            Some(Broken::Overrun) => invalid.push(overrun()),
             None => {}
         }
         Verdict { is_valid: invalid.is_empty(), is_passed: failures.is_empty(), invalid, failures, notes }
@@ -153,6 +154,14 @@ fn note_neighbours(generator: &GeneratorCosts) -> Option<String> {
             waiting * 100.0
         )
     })
+}
+
+/// Why the run was ended by its own schedule.
+fn overrun() -> String {
+    format!(
+        "the run was ended: {BACKLOG_MAX} messages of a flow were due and had not left, so that broker or generator were far from \
+         the rate asked for"
+    )
 }
 
 /// Whether the load was the one asked for.

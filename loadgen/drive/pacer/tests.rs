@@ -67,6 +67,22 @@ fn a_blocked_publisher_catches_up_with_its_own_intended_times() {
 }
 
 #[test]
+fn what_waits_to_leave_is_bounded() {
+    let mut pacer = Pacer::new(&constant(1e8), None, Ending::Deliveries(1), 2, 0);
+    pacer.run(0, Nanos::MAX, 1.0);
+    pacer.advance(SECOND / 100);
+    assert!(!pacer.is_overrun(), "a hundredth of a second is a million messages");
+    pacer.advance(3600 * SECOND);
+    assert!(pacer.is_overrun());
+    assert_eq!((pacer.due(), pacer.waiting.len(), pacer.next_due()), (BACKLOG_MAX as u64, BACKLOG_MAX, None));
+    assert_eq!(send(&mut pacer, 3600 * SECOND, 9).len(), 9);
+    assert!(
+        pacer.is_overrun() && pacer.next_due().is_none(),
+        "room that comes later brings no schedule back"
+    );
+}
+
+#[test]
 fn a_closed_loop_keeps_a_window_of_messages_on_their_way() {
     let mut pacer = Pacer::new(&Pace::Window { messages: 2 }, Some(7), Ending::Deliveries(3), 2, 0);
     pacer.run(0, Nanos::MAX, 1.0);
