@@ -78,7 +78,7 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("ringmq-bench: {error}");
+            output::complain(&format!("ringmq-bench: {error}"));
             ExitCode::from(USAGE)
         }
     }

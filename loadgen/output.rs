@@ -31,14 +31,24 @@ pub(crate) fn write_results(report: &Report, output: &OutputArgs) -> Result<(), 
     if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
 }
 
-/// Writes to standard output.
+/// Writes to standard output; a reader that has gone away is no error.
 ///
 /// # Errors
 /// It takes nothing.
 pub(crate) fn print(text: &str) -> Result<(), String> {
-    let mut out = io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.map_err(|error| format!("standard output: {error}"))
+    print_to(io::stdout().lock(), text)
+}
+
+fn print_to(mut out: impl Write, text: &str) -> Result<(), String> {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a line to standard error; there is nobody to tell if that fails.
+pub(crate) fn complain(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// Writes a whole file.
@@ -75,6 +85,15 @@ mod tests {
 
     fn output(words: &[&str]) -> OutputArgs {
         Line::try_parse_from(["test"].iter().chain(words)).unwrap().output
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_away_is_no_error_and_a_full_disk_is_one() {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(print_to(writer, "text"), Ok(()));
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        assert!(print_to(full, "text").is_err_and(|error| error.starts_with("standard output: No space")));
     }
 
     #[test]

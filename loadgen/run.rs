@@ -50,7 +50,7 @@ pub(crate) fn run_scenario(args: &RunArgs) -> Result<u8, String> {
         scenario = scenario.scaled(scale)?;
     }
     if args.print {
-        print!("{}", scenario.to_toml());
+        output::print(&scenario.to_toml())?;
         return Ok(0);
     }
     run_whole(scenario, &args.target)
@@ -62,9 +62,9 @@ pub(crate) fn run_scenario(args: &RunArgs) -> Result<u8, String> {
 /// There is none of this name.
 pub(crate) fn show_presets(args: &PresetsArgs) -> Result<u8, String> {
     match &args.name {
-        None => print!("{}", scenario::list_presets()),
+        None => output::print(&scenario::list_presets())?,
         Some(name) => match scenario::preset(name) {
-            Some(preset) => print!("{}", preset.text),
+            Some(preset) => output::print(preset.text)?,
             None => return Err(format!("there is no preset {name}: `ringmq-bench presets` lists them")),
         },
     }
@@ -78,7 +78,7 @@ fn run_whole(scenario: Scenario, target: &TargetArgs) -> Result<u8, String> {
         None => measure_scenario(scenario, target)?,
     };
     if let Err(error) = output::write_results(&report, &target.output) {
-        eprintln!("ringmq-bench: the results could not be written: {error}");
+        output::complain(&format!("ringmq-bench: the results could not be written: {error}"));
         return Ok(report.exit_code().max(UNWRITTEN));
     }
     Ok(report.exit_code())
@@ -154,7 +154,7 @@ fn open_network(plan: &Plan) -> Result<Network, String> {
     match plan.engine {
         Some(engine) => open(engine).map_err(|error| error.to_string()),
         None => open(Engine::IoUring).or_else(|error| {
-            eprintln!("ringmq-bench: using epoll: {error}");
+            output::complain(&format!("ringmq-bench: using epoll: {error}"));
             open(Engine::Epoll).map_err(|error| error.to_string())
         }),
     }

@@ -17,7 +17,7 @@ use crate::cli::{self, CommandLine, SelfTestArgs, SinkArgs};
 use crate::plan::Plan;
 use crate::report::Report;
 use crate::sink::{self, Sink};
-use crate::{run, scenario};
+use crate::{output, run, scenario};
 
 /// What the sink says before its address.
 const LISTENING: &str = "listening on ";
@@ -49,7 +49,7 @@ pub(crate) fn serve(args: &SinkArgs) -> Result<u8, String> {
     rlimit::increase_nofile_limit(u64::MAX).map_err(|error| format!("RLIMIT_NOFILE: {error}"))?;
     let engine = if args.epoll { Engine::Epoll } else { Engine::IoUring };
     let (mut network, address) = sink::open(args.listen, engine)?;
-    println!("{LISTENING}{address}");
+    output::print(&format!("{LISTENING}{address}\n"))?;
     ringmq_ring::run(&mut network, &mut Sink::new(Arc::default())).map_err(|error| error.to_string())?;
     Ok(0)
 }
@@ -74,10 +74,11 @@ pub(crate) fn self_test(args: &SelfTestArgs) -> Result<u8, String> {
         connections_per_s: connect.connections_per_s(),
         bytes_per_connection: idle.generator_bytes_per_connection(),
     };
-    match args.json {
-        true => println!("{}", serde_json::to_string_pretty(&ceiling).map_err(|error| error.to_string())?),
-        false => print!("{}", ceiling.in_words()),
-    }
+    let told = match args.json {
+        true => serde_json::to_string_pretty(&ceiling).map_err(|error| error.to_string())? + "\n",
+        false => ceiling.in_words(),
+    };
+    output::print(&told)?;
     let passed = [messages, connect, idle].iter().all(Report::is_passed);
     Ok(u8::from(!passed))
 }

@@ -18,7 +18,7 @@ use crate::cli::{Command, CommandLine, TargetArgs};
 use crate::clock::Nanos;
 use crate::interruption;
 use crate::plan::Plan;
-use crate::run;
+use crate::{output, run};
 
 use super::part::Part;
 use super::wire::{Answer, FORM, Job, Order, prepare, receive, send};
@@ -40,7 +40,7 @@ pub(crate) fn serve(at: SocketAddr) -> Result<u8, String> {
     let listener = TcpListener::bind(at).map_err(|error| format!("{at}: {error}"))?;
     let address = listener.local_addr().map_err(|error| format!("{at}: {error}"))?;
     interruption::watch_alone().map_err(|error| format!("signals: {error}"))?;
-    println!("listening on {address}");
+    output::print(&format!("listening on {address}\n"))?;
     while !interruption::has_come() {
         if has_caller(&listener).map_err(|error| format!("{address}: {error}"))? {
             serve_next(&listener);
@@ -66,7 +66,7 @@ pub(super) fn serve_next(listener: &TcpListener) {
         Err(error) => Err(error.to_string()),
     };
     if let Err(why) = served {
-        eprintln!("ringmq-bench: agent: {why}");
+        output::complain(&format!("ringmq-bench: agent: {why}"));
     }
 }
 

@@ -3,10 +3,10 @@
 //! Owns what counts as holding a bound. Must never choose a rate: that is `search`.
 
 use crate::cli::TargetArgs;
-use crate::interruption;
 use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::search::{Bound, Held, Search, SearchStep, Steps};
+use crate::{interruption, output};
 
 use super::measure_scenario;
 
@@ -24,7 +24,7 @@ pub(super) fn find_rate(scenario: &Scenario, target: &TargetArgs, bound: Bound) 
         let step = judge(&report, bound, (whole * factor, factor));
         let held = if step.held { Held::Yes } else { Held::No };
         if !target.output.quiet {
-            eprintln!("{}", step.in_words(&bound.to_string()));
+            output::complain(&step.in_words(&bound.to_string()));
         }
         plan.note(factor, held);
         steps.push(step);

@@ -20,6 +20,8 @@ use ringmq_ring::{
     BindOptions, Close, Closed, Driver, Engine, Handler, ListenerId, Network, Next, Options, SocketId, bind,
 };
 
+use crate::output;
+
 use peer::{Peer, Wish};
 use routes::Routes;
 
@@ -169,7 +171,7 @@ impl Handler for Sink {
     fn alarm(&mut self) {}
 
     fn accept_failed(&mut self, _: ListenerId, error: io::Error) {
-        eprintln!("ringmq-bench: the sink cannot accept: {error}");
+        output::complain(&format!("ringmq-bench: the sink cannot accept: {error}"));
     }
 }
 

@@ -95,7 +95,7 @@ fn play(args: &VersusArgs, stage: &Stage<'_>) -> Result<Vec<Round>, String> {
                     Err(Halted::Interrupted) => return Ok(rounds),
                     Err(Halted::Broken(why)) => return Err(why),
                 };
-                eprintln!("{}", round.line());
+                output::complain(&round.line());
                 let again = !round.is_valid && spare > 0;
                 rounds.push(round);
                 if !again {
