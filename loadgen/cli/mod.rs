@@ -8,6 +8,8 @@ mod mixed;
 mod output;
 mod preset;
 mod self_test;
+#[cfg(test)]
+mod tests;
 pub(crate) mod values;
 
 use std::path::PathBuf;
@@ -186,6 +188,11 @@ pub(crate) enum WorkloadArgs {
     },
 }
 
+/// What is told of --topic. clap takes `{n}` for the end of a line, unless an escape sequence stands in it: this one changes
+/// nothing at a terminal, and clap leaves it out elsewhere.
+const TOPIC_HELP: &str = "The topic, with the places {run}, {client} (number of the publisher, or of the addressee) and \
+    {\x1b[mn} (number of the message): fleet/{client}/{\x1b[mn}. Without it, PREFIX/{run}/{client}";
+
 /// The messages.
 #[derive(Args, Debug)]
 pub(crate) struct MessageArgs {
@@ -199,9 +206,8 @@ pub(crate) struct MessageArgs {
     /// the contents of a file as @FILE.
     #[arg(long, default_value = "64")]
     pub(crate) payload: Payload,
-    /// The topic, with the places {run}, {client} (number of the publisher, or of the addressee) and {n} (number of the
-    /// message): fleet/{client}/{n}. Without it, PREFIX/{run}/{client}.
-    #[arg(long, conflicts_with_all = ["topic_prefix", "topic_depth"])]
+    /// The topic of a message.
+    #[arg(long, help = TOPIC_HELP, conflicts_with_all = ["topic_prefix", "topic_depth"])]
     pub(crate) topic: Option<String>,
     /// Publishes at QoS 1 and 2 that one publisher has unacknowledged at most.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
