@@ -22,6 +22,30 @@ const OTHER_DESCRIPTORS: u64 = 64;
 /// Exit code of a run whose results could not be written where they were wanted.
 const UNWRITTEN: u8 = 4;
 
+/// Exit code of a run that says nothing of the broker.
+const INVALID: u8 = 3;
+
+/// Why there is no report.
+#[derive(Debug)]
+pub(crate) enum NoReport {
+    /// Nothing was begun: wrong usage, or something that is missing.
+    Unbegun(String),
+    /// The run went on, and a part of it is gone.
+    BrokenOff(String),
+}
+
+impl From<String> for NoReport {
+    fn from(why: String) -> NoReport {
+        NoReport::Unbegun(why)
+    }
+}
+
+impl From<&str> for NoReport {
+    fn from(why: &str) -> NoReport {
+        NoReport::Unbegun(why.into())
+    }
+}
+
 /// Runs a workload of the command line. Returns the exit code.
 ///
 /// # Errors
@@ -73,9 +97,17 @@ pub(crate) fn show_presets(args: &PresetsArgs) -> Result<u8, String> {
 
 /// Runs a scenario, or searches with it, and writes the results. Returns the exit code.
 fn run_whole(scenario: Scenario, target: &TargetArgs) -> Result<u8, String> {
-    let report = match target.find_rate {
-        Some(bound) => find_rate::find_rate(&scenario, target, bound)?,
-        None => measure_scenario(scenario, target)?,
+    let measured = match target.find_rate {
+        Some(bound) => find_rate::find_rate(&scenario, target, bound),
+        None => measure_scenario(scenario, target),
+    };
+    let report = match measured {
+        Ok(report) => report,
+        Err(NoReport::Unbegun(why)) => return Err(why),
+        Err(NoReport::BrokenOff(why)) => {
+            output::complain(&format!("ringmq-bench: {why}"));
+            return Ok(INVALID);
+        }
     };
     if let Err(error) = output::write_results(&report, &target.output) {
         output::complain(&format!("ringmq-bench: the results could not be written: {error}"));
@@ -85,9 +117,9 @@ fn run_whole(scenario: Scenario, target: &TargetArgs) -> Result<u8, String> {
 }
 
 /// Runs a scenario, here or with agents.
-fn measure_scenario(scenario: Scenario, target: &TargetArgs) -> Result<Report, String> {
+fn measure_scenario(scenario: Scenario, target: &TargetArgs) -> Result<Report, NoReport> {
     match target.agents.as_slice() {
-        [] => measure(Plan::new(scenario, target)?),
+        [] => Ok(measure(Plan::new(scenario, target)?)?),
         _ => agent::measure_with_agents(scenario, target),
     }
 }

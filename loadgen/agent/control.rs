@@ -2,7 +2,7 @@
 //!
 //! Owns the side that connects. Must never publish a message.
 
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -16,13 +16,14 @@ use crate::drive::Broken;
 use crate::interruption;
 use crate::plan::{AgentSummary, Plan};
 use crate::report::{Circumstances, Report};
+use crate::run::NoReport;
 use crate::scenario::Scenario;
 use crate::workload::Share;
 
 use super::offset::{Offset, RoundTrip, offset};
 use super::part::{Part, merged};
 use super::watch::Watch;
-use super::wire::{Answer, FORM, Job, Order, prepare, receive, send};
+use super::wire::{Answer, FORM, Job, Order, in_words, prepare, receive, send};
 
 /// Round trips by which a clock is compared.
 const ROUND_TRIPS: usize = 50;
@@ -46,13 +47,15 @@ struct Agent {
 /// Runs a scenario with agents.
 ///
 /// # Errors
-/// An agent that cannot be reached, refuses its part, or is gone before the end.
-pub(crate) fn measure_with_agents(scenario: Scenario, target: &TargetArgs) -> Result<Report, String> {
+/// An agent that is named twice, cannot be reached, refuses its part, or is gone before the end.
+pub(crate) fn measure_with_agents(scenario: Scenario, target: &TargetArgs) -> Result<Report, NoReport> {
     let mut plan = Plan::new(scenario, target)?;
     let interrupted = interruption::watch_alone().map_err(|error| format!("signals: {error}"))?;
+    let addresses = resolved(&target.agents)?;
     let zero = Instant::now();
-    let agents: Vec<Agent> =
-        target.agents.iter().map(|name| Agent::reach(name, zero)).collect::<Result<_, _>>()?;
+    let reached =
+        target.agents.iter().zip(addresses).map(|(name, address)| Agent::reach(name, address, zero));
+    let agents: Vec<Agent> = reached.collect::<Result<_, _>>()?;
     plan.agents = agents.iter().map(Agent::summary).collect();
     agents.iter().enumerate().try_for_each(|(at, agent)| {
         let share = Share { part: at as u32, of: agents.len() as u32 };
@@ -81,8 +84,23 @@ pub(crate) fn measure_with_agents(scenario: Scenario, target: &TargetArgs) -> Re
     Ok(Report::new(&plan, &outcome, &circumstances))
 }
 
+/// The addresses of agents. One that stands there twice would wait for itself.
+fn resolved(names: &[String]) -> Result<Vec<SocketAddr>, String> {
+    let mut addresses = Vec::new();
+    for name in names {
+        let wrong = |why: &dyn std::fmt::Display| format!("agent {name}: {why}");
+        let address = name.to_socket_addrs().map_err(|error| wrong(&error))?.next();
+        let address = address.ok_or_else(|| wrong(&"no address"))?;
+        if addresses.contains(&address) {
+            return Err(wrong(&"it is named twice, and does one part of a run"));
+        }
+        addresses.push(address);
+    }
+    Ok(addresses)
+}
+
 /// Opens stages as all agents reach them, until all are done.
-fn conduct(agents: &[Agent]) -> Result<Vec<Part>, String> {
+fn conduct(agents: &[Agent]) -> Result<Vec<Part>, NoReport> {
     let (heard, hearing) = channel();
     thread::scope(|scope| {
         for (at, agent) in agents.iter().enumerate() {
@@ -113,14 +131,17 @@ fn hear(at: usize, agent: &Agent, heard: &Sender<(usize, Result<Answer, String>)
 fn conduct_all(
     agents: &[Agent],
     hearing: &Receiver<(usize, Result<Answer, String>)>,
-) -> Result<Vec<Part>, String> {
+) -> Result<Vec<Part>, NoReport> {
+    let lost = |why: String| NoReport::BrokenOff(format!("{why}; without its part there is no report"));
     let mut parts: Vec<Option<Part>> = agents.iter().map(|_| None).collect();
     let mut reached = vec![0; agents.len()];
     let (mut open, mut is_stopped) = (0, false);
     while parts.iter().any(Option::is_none) {
         match hearing.recv_timeout(LOOK_EVERY) {
-            Ok((_, Err(why))) => return Err(why),
-            Ok((at, Ok(Answer::Refused { why }))) => return Err(format!("agent {}: {why}", agents[at].name)),
+            Ok((_, Err(why))) => return Err(lost(why)),
+            Ok((at, Ok(Answer::Refused { why }))) => {
+                return Err(format!("agent {}: {why}", agents[at].name).into());
+            }
             Ok((at, Ok(Answer::Reached { stage }))) => reached[at] = stage + 1,
             Ok((at, Ok(Answer::Done(part)))) => {
                 parts[at] = Some(*part);
@@ -128,16 +149,16 @@ fn conduct_all(
                 reached[at] = usize::MAX;
             }
             Ok((_, Ok(_))) | Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return Err("the agents are gone".into()),
+            Err(RecvTimeoutError::Disconnected) => return Err(lost("the agents are gone".into())),
         }
         let all = reached.iter().copied().min().unwrap_or(0);
         while open < all && all != usize::MAX {
-            agents.iter().try_for_each(|agent| agent.say(&Order::Open { stage: open }))?;
+            agents.iter().try_for_each(|agent| agent.say(&Order::Open { stage: open })).map_err(lost)?;
             open += 1;
         }
         if interruption::has_come() && !is_stopped {
             is_stopped = true;
-            agents.iter().try_for_each(|agent| agent.say(&Order::Stop))?;
+            agents.iter().try_for_each(|agent| agent.say(&Order::Stop)).map_err(lost)?;
         }
     }
     Ok(parts.into_iter().flatten().collect())
@@ -145,18 +166,16 @@ fn conduct_all(
 
 impl Agent {
     /// Connects and compares clocks.
-    fn reach(name: &str, zero: Instant) -> Result<Agent, String> {
+    fn reach(name: &str, address: SocketAddr, zero: Instant) -> Result<Agent, String> {
         let wrong = |why: &dyn std::fmt::Display| format!("agent {name}: {why}");
-        let address = name.to_socket_addrs().map_err(|error| wrong(&error))?.next();
-        let address = address.ok_or_else(|| wrong(&"no address"))?;
         let stream = TcpStream::connect_timeout(&address, CONNECT_LIMIT).map_err(|error| wrong(&error))?;
         prepare(&stream).map_err(|error| wrong(&error))?;
         let now = || zero.elapsed().as_nanos() as Nanos;
         let mut trips = Vec::new();
         for _ in 0..ROUND_TRIPS {
             let left = now();
-            send(&stream, &Order::Clock).map_err(|error| wrong(&error))?;
-            match receive(&stream).map_err(|error| wrong(&error))? {
+            send(&stream, &Order::Clock).map_err(|error| wrong(&in_words(&error)))?;
+            match receive(&stream).map_err(|error| wrong(&in_words(&error)))? {
                 Answer::Clock { at } => trips.push(RoundTrip { left, answered: at, came: now() }),
                 _ => return Err(wrong(&"it does not tell its time")),
             }
@@ -186,7 +205,7 @@ impl Agent {
     }
 
     fn gone(&self, error: &std::io::Error) -> String {
-        format!("agent {} is gone: {error}", self.name)
+        format!("agent {} is gone: {}", self.name, in_words(error))
     }
 
     fn summary(&self) -> AgentSummary {

@@ -21,7 +21,7 @@ use crate::plan::Plan;
 use crate::{output, run};
 
 use super::part::Part;
-use super::wire::{Answer, FORM, Job, Order, prepare, receive, send};
+use super::wire::{Answer, FORM, Job, Order, in_words, prepare, receive, send};
 
 /// How often an agent looks for a stage that it is through with.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -71,7 +71,7 @@ pub(super) fn serve_next(listener: &TcpListener) {
 }
 
 fn serve_one(stream: &TcpStream) -> Result<(), String> {
-    let gone = |error: io::Error| format!("the controller: {error}");
+    let gone = |error: io::Error| format!("the controller: {}", in_words(&error));
     prepare(stream).map_err(gone)?;
     let zero = Instant::now();
     let mut plan = None;
@@ -141,7 +141,7 @@ fn take_part(stream: &TcpStream, mut plan: Plan, zero: Instant) -> Result<(), St
         let _ = stream.shutdown(Shutdown::Read);
         said
     });
-    answer.map_err(|error| format!("the controller: {error}"))
+    answer.map_err(|error| format!("the controller: {}", in_words(&error)))
 }
 
 fn say(voice: &Mutex<&TcpStream>, answer: &Answer) -> io::Result<()> {

@@ -8,13 +8,15 @@ use ringmq_ring::Engine;
 
 use crate::cli::{Command, CommandLine};
 use crate::report::Report;
+use crate::run::NoReport;
 use crate::scenario::from_workload;
 use crate::sink::tests::SinkThread;
 
 use super::measure_with_agents;
 use super::serve::serve_next;
+use super::wire::{Answer, Order, prepare, receive, send};
 
-fn measure(arguments: &str) -> Result<Report, String> {
+fn measure(arguments: &str) -> Result<Report, NoReport> {
     let sink = SinkThread::start(Engine::Epoll).unwrap();
     let listeners = [0; 2].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
     let names = listeners.each_ref().map(|listener| listener.local_addr().unwrap().to_string());
@@ -23,15 +25,28 @@ fn measure(arguments: &str) -> Result<Report, String> {
         sink.address,
         names.join(",")
     );
-    let Command::Load(args) = CommandLine::try_parse_from(line.split_whitespace()).unwrap().command else {
-        unreachable!("{line}")
-    };
     thread::scope(|scope| {
         for listener in &listeners {
             scope.spawn(|| serve_next(listener));
         }
-        measure_with_agents(from_workload(&args).unwrap(), args.target())
+        control(&line)
     })
+}
+
+/// A run as its controller sees it.
+fn control(line: &str) -> Result<Report, NoReport> {
+    let Command::Load(args) = CommandLine::try_parse_from(line.split_whitespace()).unwrap().command else {
+        unreachable!("{line}")
+    };
+    measure_with_agents(from_workload(&args).unwrap(), args.target())
+}
+
+/// Why a run was not begun.
+fn refusal(result: Result<Report, NoReport>) -> String {
+    match result.unwrap_err() {
+        NoReport::Unbegun(why) => why,
+        NoReport::BrokenOff(why) => panic!("it was begun: {why}"),
+    }
 }
 
 #[test]
@@ -77,17 +92,53 @@ fn an_agent_that_is_not_there_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let name = listener.local_addr().unwrap().to_string();
     drop(listener);
-    let line = format!("ringmq-bench fan-in --broker 127.0.0.1:1 --agents {name}");
-    let Command::Load(args) = CommandLine::try_parse_from(line.split_whitespace()).unwrap().command else {
-        unreachable!("{line}")
-    };
-    let refused = measure_with_agents(from_workload(&args).unwrap(), args.target()).unwrap_err();
+    let refused = refusal(control(&format!("ringmq-bench fan-in --broker 127.0.0.1:1 --agents {name}")));
     assert!(refused.starts_with(&format!("agent {name}: ")), "{refused}");
 }
 
 #[test]
+fn an_agent_that_is_named_twice_is_refused_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let name = listener.local_addr().unwrap().to_string();
+    let line = format!("ringmq-bench fan-in --broker 127.0.0.1:1 --agents {name},{name}");
+    assert_eq!(
+        refusal(control(&line)),
+        format!("agent {name}: it is named twice, and does one part of a run")
+    );
+    listener.set_nonblocking(true).unwrap();
+    assert!(listener.accept().is_err(), "nobody has called it");
+}
+
+/// An agent that is gone as soon as the run begins.
+fn leave_at_the_start(listener: &TcpListener) {
+    let (stream, _) = listener.accept().unwrap();
+    prepare(&stream).unwrap();
+    loop {
+        let answer = match receive(&stream).unwrap() {
+            Order::Clock => Answer::Clock { at: 0 },
+            Order::Job(_) => Answer::Ready,
+            Order::Start { .. } | Order::Open { .. } | Order::Stop => return,
+        };
+        send(&stream, &answer).unwrap();
+    }
+}
+
+#[test]
+fn an_agent_that_is_gone_before_the_end_is_named_and_there_is_no_report() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let name = listener.local_addr().unwrap().to_string();
+    let lost = thread::scope(|scope| {
+        scope.spawn(|| leave_at_the_start(&listener));
+        control(&format!("ringmq-bench fan-in --broker 127.0.0.1:1 --agents {name}"))
+    });
+    let expected =
+        format!("agent {name} is gone: it has closed the connection; without its part there is no report");
+    assert!(matches!(&lost, Err(NoReport::BrokenOff(why)) if *why == expected), "{lost:?}");
+}
+
+#[test]
 fn a_closed_loop_whose_deliveries_may_be_elsewhere_is_refused_with_the_reason() {
-    let refused = measure("fan-in -p 4 -s 2 -m 10 --window 3").unwrap_err();
+    let refused = refusal(measure("fan-in -p 4 -s 2 -m 10 --window 3"));
     assert!(refused.contains("which may be at another agent"), "{refused}");
 }
 

@@ -113,3 +113,16 @@ pub(super) fn receive<M: DeserializeOwned>(mut stream: &TcpStream) -> io::Result
     }
     Ok(serde_json::from_slice(&json)?)
 }
+
+/// What an error of [`send`] or [`receive`] says of the other side.
+pub(super) fn in_words(error: &io::Error) -> String {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, TimedOut, UnexpectedEof, WouldBlock};
+    match error.kind() {
+        BrokenPipe | ConnectionReset | UnexpectedEof => "it has closed the connection".into(),
+        TimedOut | WouldBlock => format!(
+            "it says nothing for {} s; it may have stopped, or work for another controller",
+            SILENCE_MAX.as_secs()
+        ),
+        _ => error.to_string(),
+    }
+}

@@ -31,8 +31,8 @@ pub(crate) use self_test::{SelfTestArgs, SinkArgs};
 /// Loads an MQTT broker and tells the truth about it.
 ///
 /// Exit codes: 0 all well; 1 a check failed (a message lost at QoS 1 or 2, duplicated at QoS 2, out of order, a connection
-/// refused or ended); 2 wrong usage; 3 an invalid run (the generator itself was the bottleneck, or was interrupted);
-/// 4 results that could not be written.
+/// refused or ended); 2 wrong usage; 3 an invalid run (the generator itself was the bottleneck, was interrupted, or lost an
+/// agent); 4 results that could not be written.
 #[derive(Parser, Debug)]
 #[command(name = "ringmq-bench", version, max_term_width = 110)]
 pub(crate) struct CommandLine {

@@ -8,14 +8,14 @@ use crate::scenario::Scenario;
 use crate::search::{Bound, Held, Search, SearchStep, Steps};
 use crate::{interruption, output};
 
-use super::measure_scenario;
+use super::{NoReport, measure_scenario};
 
 /// Finds the highest rate at which the bound holds. Returns the report of that run, or of the last one if none held, with
 /// the whole search in it.
 ///
 /// # Errors
 /// A scenario without an open loop, and what keeps a run from starting.
-pub(super) fn find_rate(scenario: &Scenario, target: &TargetArgs, bound: Bound) -> Result<Report, String> {
+pub(super) fn find_rate(scenario: &Scenario, target: &TargetArgs, bound: Bound) -> Result<Report, NoReport> {
     let whole = scenario.open_rate().ok_or("--find-rate needs a flow in an open loop")?;
     let (mut plan, mut steps, mut best) = (Steps::new(), Vec::new(), None::<(f64, Report)>);
     let mut last = None;
