@@ -9,6 +9,8 @@ use std::process::Command;
 use serde::{Deserialize, Serialize};
 
 use crate::broker::{Broker, Values, fill};
+use crate::launch::Site;
+use crate::load::Extent;
 use crate::procfs::{number_behind, text_behind};
 
 /// What a reader needs to repeat a run.
@@ -21,15 +23,24 @@ pub(crate) struct Machine {
     pub(crate) kernel: String,
     /// Of this repository.
     pub(crate) commit: String,
+    /// Names what the tree had changed since that revision; none if it was clean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) changes: Option<String>,
     pub(crate) warm_up_s: f64,
     pub(crate) duration_s: f64,
+    /// Of the broker and of the load; not known of results that are older than these fields.
+    #[serde(default)]
+    pub(crate) broker_cores: Option<String>,
+    #[serde(default)]
+    pub(crate) load_cores: Option<String>,
     /// Version of each broker, by its name.
     pub(crate) versions: BTreeMap<String, String>,
 }
 
 impl Machine {
-    /// This machine, now.
-    pub(crate) fn here(root: &Path, brokers: &[Broker]) -> Machine {
+    /// This machine, now, and what these brokers are measured with.
+    pub(crate) fn here(site: &Site, brokers: &[Broker], extent: &Extent) -> Machine {
+        let root = &site.root;
         let memory_kib = number_behind("/proc/meminfo", "MemTotal:");
         Machine {
             date: said(Command::new("date").args(["-u", "+%Y-%m-%d"])),
@@ -38,10 +49,45 @@ impl Machine {
             memory_gib: (memory_kib as f64 / f64::from(1 << 20)).round() as u64,
             kernel: said(Command::new("uname").arg("-sr")),
             commit: revision(root),
-            warm_up_s: 0.0,
-            duration_s: 0.0,
+            changes: changes(root),
+            warm_up_s: extent.warm_up_s,
+            duration_s: extent.duration_s,
+            broker_cores: Some(site.cores.broker.clone()),
+            load_cores: Some(site.cores.load.clone()),
             versions: brokers.iter().map(|broker| (broker.name.clone(), version(root, broker))).collect(),
         }
+    }
+
+    /// What differs between these conditions and those of `now`, in words; empty if runs of both may stand side by side.
+    /// Brokers that only one of them knows make no difference, and neither does the day.
+    pub(crate) fn differences(&self, now: &Machine) -> Vec<String> {
+        let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "not known".to_owned());
+        let changes = |machine: &Machine| machine.changes.clone().unwrap_or_else(|| "none".to_owned());
+        let mut pairs = vec![
+            ("revision".to_owned(), self.commit.clone(), now.commit.clone()),
+            ("changes since that revision".to_owned(), changes(self), changes(now)),
+            ("seconds measured".to_owned(), self.duration_s.to_string(), now.duration_s.to_string()),
+            ("seconds of warm-up".to_owned(), self.warm_up_s.to_string(), now.warm_up_s.to_string()),
+            ("cores of the broker".to_owned(), text(&self.broker_cores), text(&now.broker_cores)),
+            ("cores of the load".to_owned(), text(&self.load_cores), text(&now.load_cores)),
+            ("processor".to_owned(), self.cpu.clone(), now.cpu.clone()),
+            ("kernel".to_owned(), self.kernel.clone(), now.kernel.clone()),
+        ];
+        for (name, version) in &now.versions {
+            let known = self.versions.get(name).unwrap_or(version);
+            pairs.push((format!("version of {name}"), known.clone(), version.clone()));
+        }
+        pairs.retain(|(_, known, now)| known != now);
+        pairs.into_iter().map(|(what, known, now)| format!("{what}: {known} there, {now} now")).collect()
+    }
+
+    /// These conditions, with the brokers of `now` beside those that are known already.
+    pub(crate) fn joined_by(&self, now: &Machine) -> Machine {
+        let mut joined = self.clone();
+        for (name, version) in &now.versions {
+            joined.versions.entry(name.clone()).or_insert_with(|| version.clone());
+        }
+        joined
     }
 
     /// A name for a folder: the day, the processor and the number of cores.
@@ -57,13 +103,34 @@ impl Machine {
     }
 }
 
-/// The revision that is measured, with a mark if the tree differs from it. Results do not count: they are being written.
+/// What makes no difference to what is measured, as git takes it: results are being written, and the README gets their table.
+const WRITTEN: [&str; 4] = ["--", ".", ":(exclude)bench/results", ":(exclude)README.md"];
+
+/// The revision that is measured, with a mark if the tree differs from it.
 fn revision(root: &Path) -> String {
-    let git = |words: &[&str]| said(Command::new("git").arg("-C").arg(root).args(words));
-    let revision = git(&["describe", "--always", "--abbrev=12"]);
-    let changed =
-        git(&["status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)bench/results"]);
+    let revision = said(git(root).args(["describe", "--always", "--abbrev=12"]));
+    let changed = said(git(root).args(["status", "--porcelain", "--untracked-files=no"]).args(WRITTEN));
     if changed.is_empty() { revision } else { format!("{revision}-dirty") }
+}
+
+/// A number that two trees share only if they differ from their revision in the same way: the mark alone would take all
+/// changes for one.
+fn changes(root: &Path) -> Option<String> {
+    let changes = git(root).args(["diff", "HEAD"]).args(WRITTEN).output().ok()?.stdout;
+    (!changes.is_empty()).then(|| format!("{:016x}", fnv1a(&changes)))
+}
+
+/// FNV-1a, which is the same wherever it is computed.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum: u64, byte| {
+        (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+fn git(root: &Path) -> Command {
+    let mut git = Command::new("git");
+    git.arg("-C").arg(root);
+    git
 }
 
 /// The first line that a broker says of its version.
@@ -82,10 +149,28 @@ fn said(command: &mut Command) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::fs;
 
     use super::*;
+
+    /// A machine on which one broker was measured.
+    pub(crate) fn example() -> Machine {
+        Machine {
+            date: "2026-01-01".into(),
+            cpu: "CPU".into(),
+            cores: 2,
+            memory_gib: 1,
+            kernel: "Linux".into(),
+            commit: "a".into(),
+            changes: None,
+            warm_up_s: 0.5,
+            duration_s: 2.0,
+            broker_cores: Some("0".into()),
+            load_cores: Some("1".into()),
+            versions: [("ringmq".into(), "1".into())].into(),
+        }
+    }
 
     #[test]
     fn a_revision_is_marked_if_the_tree_differs_but_not_for_results() {
@@ -99,13 +184,58 @@ mod tests {
             let git = Command::new("git").arg("-C").arg(&tree).args(name).args(words).status();
             assert!(git.is_ok_and(|status| status.success()), "git {words:?}");
         }
-        let clean = revision(&tree);
+        let measured = || (revision(&tree), changes(&tree));
+        let (clean, unchanged) = measured();
         put("bench/results/runs", "two");
-        let with_results = revision(&tree);
+        put("README.md", "two");
+        let with_results = measured();
         put("code", "two");
-        let changed = revision(&tree);
+        let (changed, first) = measured();
+        put("code", "three");
+        let (_, second) = measured();
         fs::remove_dir_all(&tree).expect("it was made above");
         assert!(!clean.is_empty() && !clean.contains("dirty"), "{clean}");
-        assert_eq!((&with_results, &changed), (&clean, &format!("{clean}-dirty")));
+        assert_eq!(unchanged, None);
+        assert_eq!(with_results, (clean.clone(), None));
+        assert_eq!(changed, format!("{clean}-dirty"));
+        assert!(first.is_some() && second.is_some() && first != second, "{first:?} {second:?}");
+    }
+
+    #[test]
+    fn only_the_same_conditions_are_taken_for_the_same() {
+        let machine = example();
+        assert_eq!(machine.differences(&machine), Vec::<String>::new());
+        let others = [
+            Machine { commit: "b".into(), ..machine.clone() },
+            Machine { changes: Some("1".into()), ..machine.clone() },
+            Machine { duration_s: 4.0, ..machine.clone() },
+            Machine { warm_up_s: 0.0, ..machine.clone() },
+            Machine { broker_cores: Some("0-1".into()), ..machine.clone() },
+            Machine { load_cores: None, ..machine.clone() },
+            Machine { versions: [("ringmq".into(), "2".into())].into(), ..machine.clone() },
+        ];
+        for other in others {
+            assert_eq!(machine.differences(&other).len(), 1, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn other_brokers_join_those_that_are_known() {
+        let (machine, versions) = (example(), [("mosquitto".into(), "2".into())].into());
+        let now = Machine { versions, date: "2026-01-02".into(), ..machine.clone() };
+        assert_eq!(machine.differences(&now), Vec::<String>::new());
+        let joined = machine.joined_by(&now);
+        assert_eq!(joined.date, machine.date);
+        assert_eq!(joined.versions.keys().collect::<Vec<_>>(), ["mosquitto", "ringmq"]);
+    }
+
+    #[test]
+    fn results_of_the_repository_are_understood() {
+        let results = crate::root().join("bench/results");
+        for folder in fs::read_dir(results).expect("there are results").flatten() {
+            let text =
+                fs::read_to_string(folder.path().join("machine.json")).expect("each tells its machine");
+            serde_json::from_str::<Machine>(&text).expect("what an older suite wrote is understood");
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! It starts brokers and the load generator as processes and reads their reports; it imports nothing of either. [`broker`]
 //! and [`scenario`] are the tables of what is measured, [`rounds`] runs them with [`launch`] and [`load`], [`record`] keeps
-//! every run, [`figures`], [`page`], [`plots`] and [`readme`] make of them what a reader sees.
+//! every run in a [`folder`] of its own conditions, [`figures`], [`page`], [`plots`] and [`readme`] make of them what a reader sees.
 
 mod broker;
 mod cli;
@@ -10,6 +10,7 @@ mod crosscheck;
 mod crowd;
 mod endure;
 mod figures;
+mod folder;
 mod launch;
 mod load;
 mod machine;
@@ -60,11 +61,11 @@ fn run_suite(run: &RunArgs) -> Result<(), String> {
     let brokers = installed(&run.choice, &site)?;
     let scenarios = chosen(&run.scenarios)?;
     let extent = Extent { duration_s: run.duration, warm_up_s: run.warm_up };
-    let mut machine = Machine::here(&site.root, &brokers);
-    (machine.duration_s, machine.warm_up_s) = (extent.duration_s, extent.warm_up_s);
-    let folder = run.results.clone().unwrap_or_else(|| results().join(machine.folder_name()));
-    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    report::write_machine(&folder, &machine)?;
+    let machine = Machine::here(&site, &brokers, &extent);
+    let folder = match &run.results {
+        Some(folder) => folder::given(folder, &machine)?,
+        None => folder::of_the_day(&results(), &machine)?,
+    };
     println!("results in {}", folder.display());
     Suite { site: &site, brokers: &brokers, scenarios: &scenarios, rounds: run.rounds, extent }
         .run(&folder)?;
@@ -141,9 +142,6 @@ fn results() -> PathBuf {
     root().join("bench/results")
 }
 
-/// Folders begin with their date, so the last by name is the newest.
 fn newest_results() -> Result<PathBuf, String> {
-    let entries = fs::read_dir(results()).map_err(|error| format!("bench/results: {error}"))?;
-    let folders = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
-    folders.max().ok_or_else(|| "bench/results is empty".to_owned())
+    folder::newest(&results())?.ok_or_else(|| "bench/results is empty".to_owned())
 }

@@ -1,27 +1,18 @@
 //! From a folder of runs to what a reader sees: page, plots, the table of the README.
 //!
-//! Owns the files of that folder but the runs. Must never run anything.
+//! Owns the files of that folder but the runs and their conditions. Must never run anything.
 
 use std::fs;
 use std::path::Path;
 
 use crate::broker::Broker;
 use crate::figures::figure;
-use crate::machine::Machine;
+use crate::folder;
 use crate::page::{Results, rounded};
 use crate::plots::{self, Bar, Group, Plot};
 use crate::record::{self, Run};
 use crate::scenario::{self, Metric, Scenario};
 use crate::{readme, root};
-
-/// Writes down the machine beside the runs.
-///
-/// # Errors
-/// The file system's.
-pub(crate) fn write_machine(folder: &Path, machine: &Machine) -> Result<(), String> {
-    let text = serde_json::to_string_pretty(machine).map_err(|error| format!("the machine: {error}"))?;
-    put(&folder.join("machine.json"), &(text + "\n"))
-}
 
 /// Writes page and plots of a folder of results and, if it is one of bench/results, the table of the README.
 ///
@@ -32,9 +23,7 @@ pub(crate) fn write(folder: &Path) -> Result<(), String> {
     if runs.is_empty() {
         return Err(format!("{}: no runs", folder.display()));
     }
-    let text =
-        fs::read_to_string(folder.join("machine.json")).map_err(|error| format!("machine.json: {error}"))?;
-    let machine: Machine = serde_json::from_str(&text).map_err(|error| format!("machine.json: {error}"))?;
+    let machine = folder::machine(folder)?.ok_or_else(|| format!("{}: no machine.json", folder.display()))?;
     let scenarios = scenario::read(&root().join("bench/scenarios.toml"))?;
     let brokers = brokers_of(&runs);
     let results = Results { machine: &machine, scenarios: &scenarios, brokers: &brokers, runs: &runs };
