@@ -60,10 +60,10 @@ pub(crate) struct RunArgs {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) rounds: u32,
     /// Seconds to measure, in scenarios that last as long as they are told.
-    #[arg(long, default_value_t = 4.0)]
+    #[arg(long, default_value_t = 4.0, value_parser = lasting)]
     pub(crate) duration: f64,
     /// Seconds before them.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = seconds)]
     pub(crate) warm_up: f64,
     /// Folder of the results; by default one of the day and the machine in bench/results. Only those in bench/results get
     /// into the README.
@@ -112,4 +112,32 @@ pub(crate) struct EndureArgs {
     /// CPUs of the load.
     #[arg(long, default_value = "1")]
     pub(crate) load_cores: String,
+}
+
+/// A number of seconds.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0);
+    seconds.ok_or_else(|| "a number of seconds, such as 0.5 or 4".to_owned())
+}
+
+/// A number of seconds in which something can be measured.
+fn lasting(text: &str) -> Result<f64, String> {
+    seconds(text)
+        .and_then(|seconds| if seconds > 0.0 { Ok(seconds) } else { Err("more than 0 seconds".to_owned()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_finite_and_what_is_measured_lasts() {
+        assert_eq!((seconds("0"), lasting("0.5")), (Ok(0.0), Ok(0.5)));
+        for wrong in ["nan", "inf", "-1", "4s", ""] {
+            assert!(seconds(wrong).is_err() && lasting(wrong).is_err(), "{wrong}");
+        }
+        assert!(lasting("0").is_err());
+        assert!(CommandLine::try_parse_from(["ringmq-suite", "run", "--duration", "inf"]).is_err());
+        assert!(CommandLine::try_parse_from(["ringmq-suite", "run", "--warm-up", "0"]).is_ok());
+    }
 }

@@ -19,11 +19,12 @@ pub(crate) struct Figure {
     pub(crate) objections: Vec<String>,
 }
 
-/// The figure of a broker in a scenario; none if no round gave one. Rounds in which the generator was late say nothing of a
+/// The figure of a broker in a scenario; none if no round gave one. Rounds that were interrupted do not count. Those in which the generator was late say nothing of a
 /// latency, but do of a cost.
 pub(crate) fn figure(runs: &[Run], scenario: &Scenario, broker: &str) -> Option<Figure> {
+    let is_own = |run: &&Run| run.scenario == scenario.runs() && run.broker == broker;
     let own: Vec<&Run> =
-        runs.iter().filter(|run| run.scenario == scenario.runs() && run.broker == broker).collect();
+        runs.iter().filter(is_own).filter(|run| !load::is_interrupted(&run.report)).collect();
     let is_usable = |run: &&&Run| {
         let is_valid = run.report.pointer("/verdict/is_valid").and_then(serde_json::Value::as_bool);
         scenario.metric != Metric::P99 || is_valid == Some(true)
@@ -103,5 +104,9 @@ mod tests {
         assert_eq!((cost.median, cost.rounds, cost.objections.len()), (2.0, 3, 1));
         assert_eq!(figure(&runs, &scenario(Metric::P99), "a").unwrap().rounds, 2);
         assert_eq!(figure(&runs, &scenario(Metric::P99), "b"), None);
+        let mut interrupted = run(4, 9.0, false);
+        interrupted.report["verdict"]["invalid"] = serde_json::json!(["the run was interrupted"]);
+        let all = [&runs[..], &[interrupted]].concat();
+        assert_eq!(figure(&all, &scenario(Metric::CpuPerDelivery), "a"), Some(cost));
     }
 }

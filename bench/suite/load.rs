@@ -79,6 +79,11 @@ pub(crate) fn figure(report: &Value, metric: Metric) -> Option<f64> {
     metric.places().iter().find_map(|place| report.pointer(place)?.as_f64())
 }
 
+/// Whether the load was ended before its time, so that its figures say nothing.
+pub(crate) fn is_interrupted(report: &Value) -> bool {
+    texts(report, "/verdict/invalid").iter().any(|text| text.contains("interrupted"))
+}
+
 /// What is wrong with a run, if anything: it is invalid, or a check of the broker failed.
 pub(crate) fn objections(report: &Value) -> Vec<String> {
     let mut all = texts(report, "/verdict/invalid");
@@ -110,5 +115,7 @@ mod tests {
         assert_eq!(figure(&report, Metric::BytesPerConnection), Some(9.0));
         assert_eq!(figure(&report, Metric::P99), None);
         assert_eq!(objections(&report), ["late", "1 lost"]);
+        assert!(!is_interrupted(&report));
+        assert!(is_interrupted(&serde_json::json!({"verdict": {"invalid": ["the run was interrupted"]}})));
     }
 }

@@ -67,10 +67,14 @@ fn run_suite(run: &RunArgs) -> Result<(), String> {
         None => folder::of_the_day(&results(), &machine)?,
     };
     println!("results in {}", folder.display());
-    Suite { site: &site, brokers: &brokers, scenarios: &scenarios, rounds: run.rounds, extent }
-        .run(&folder)?;
+    let suite = Suite { site: &site, brokers: &brokers, scenarios: &scenarios, rounds: run.rounds, extent };
+    let failed = suite.run(&folder)?;
     let _ = fs::remove_dir_all(&site.work);
-    report::write(&folder)
+    report::write(&folder)?;
+    match failed {
+        0 => Ok(()),
+        failed => Err(format!("runs that failed: {failed}; the next run of this folder tries them again")),
+    }
 }
 
 fn chosen(names: &[String]) -> Result<Vec<Scenario>, String> {

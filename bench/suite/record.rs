@@ -23,7 +23,7 @@ pub(crate) struct Run {
     pub(crate) load: String,
     /// What ringmq-bench reported; null if it could not.
     pub(crate) report: Value,
-    /// Why there is no report.
+    /// Why there is no report, or none that counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) failure: Option<String>,
 }

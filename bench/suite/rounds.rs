@@ -22,29 +22,28 @@ pub(crate) struct Suite<'a> {
 }
 
 impl Suite<'_> {
-    /// Runs what is not in `folder` yet. A broker that fails in a scenario is told of, and the others go on.
+    /// Runs what is not in `folder` yet, and what failed there. A broker that fails in a scenario is told of, and the others
+    /// go on. Returns how many runs failed.
     ///
     /// # Errors
     /// A result cannot be written.
-    pub(crate) fn run(&self, folder: &Path) -> Result<(), String> {
-        let mut done = record::read(folder)?;
+    pub(crate) fn run(&self, folder: &Path) -> Result<usize, String> {
+        let (mut done, mut failed) = (record::read(folder)?, 0);
         for round in 1..=self.rounds {
             for scenario in self.scenarios {
                 for broker in self.brokers.iter().filter(|broker| broker.can_all(&scenario.needs)) {
-                    let is_it = |run: &Run| {
-                        run.scenario == scenario.runs() && run.broker == broker.name && run.round == round
-                    };
-                    if done.iter().any(|run| is_it(run) && run.failure.is_none()) {
+                    if done.iter().any(|run| is_done(run, scenario, &broker.name, round)) {
                         continue;
                     }
                     let run = self.run_one(scenario, broker, round);
                     println!("{}", told(&run, scenario));
                     record::append(folder, &run)?;
+                    failed += usize::from(run.failure.is_some());
                     done.push(run);
                 }
             }
         }
-        Ok(())
+        Ok(failed)
     }
 
     fn run_one(&self, scenario: &Scenario, broker: &Broker, round: u32) -> Run {
@@ -60,10 +59,13 @@ impl Suite<'_> {
         match self.site.start(broker, 0) {
             Ok(running) => {
                 let outcome = self.load(scenario, &running, &mut run);
-                run.report = outcome.map(|report| self.portable_report(report)).unwrap_or_else(|error| {
-                    run.failure = Some(error);
-                    Value::Null
-                });
+                match outcome {
+                    Ok(report) => {
+                        run.report = self.portable_report(report);
+                        run.failure = lacks_figure(&run.report, scenario);
+                    }
+                    Err(error) => run.failure = Some(error),
+                }
             }
             Err(error) => run.failure = Some(error),
         }
@@ -92,6 +94,22 @@ impl Suite<'_> {
         let (root, work) = (self.site.root.display().to_string(), self.site.work.display().to_string());
         text.replace(&work, "WORK").replace(&format!("{root}/"), "")
     }
+}
+
+/// Whether this is the run that is wanted, and it gave what is wanted of it: one that failed is tried again.
+fn is_done(run: &Run, scenario: &Scenario, broker: &str, round: u32) -> bool {
+    let is_it = run.scenario == scenario.runs() && run.broker == broker && run.round == round;
+    is_it && run.failure.is_none() && lacks_figure(&run.report, scenario).is_none()
+}
+
+/// Why a report does not serve a scenario, if it does not.
+fn lacks_figure(report: &Value, scenario: &Scenario) -> Option<String> {
+    if load::is_interrupted(report) {
+        return Some("interrupted".to_owned());
+    }
+    load::figure(report, scenario.metric)
+        .is_none()
+        .then(|| format!("the report has no figure of {}", scenario.metric.unit()))
 }
 
 /// Leaves out of a report what would make it long: lists of many rows, encoded histograms.
@@ -124,6 +142,45 @@ fn told(run: &Run, scenario: &Scenario) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::Metric;
+
+    #[test]
+    fn only_a_run_with_its_figure_is_done() {
+        let scenario = Scenario {
+            name: "x_p99".into(),
+            title: String::new(),
+            load: String::new(),
+            timed: true,
+            tls: false,
+            needs: Vec::new(),
+            metric: Metric::P99,
+            runs_of: Some("x".into()),
+            goal: None,
+            relay: None,
+        };
+        let run = |report: Value, failure: Option<&str>| Run {
+            scenario: "x".into(),
+            broker: "a".into(),
+            round: 1,
+            started: String::new(),
+            load: String::new(),
+            report,
+            failure: failure.map(str::to_owned),
+        };
+        let report = |invalid: &[&str]| serde_json::json!({"traffic": {"latency": {"p99_us": 1.5}}, "verdict": {"invalid": invalid}});
+        let whole = run(report(&["late"]), None);
+        assert!(is_done(&whole, &scenario, "a", 1));
+        assert!(!is_done(&whole, &scenario, "a", 2) && !is_done(&whole, &scenario, "b", 1));
+        for failed in [
+            run(Value::Null, Some("the broker ended")),
+            run(Value::Null, None),
+            run(serde_json::json!({"traffic": {"latency": {"p99_us": null}}}), None),
+            run(report(&["the run was interrupted"]), None),
+            run(report(&[]), Some("interrupted")),
+        ] {
+            assert!(!is_done(&failed, &scenario, "a", 1), "{failed:?}");
+        }
+    }
 
     #[test]
     fn what_is_long_is_left_out() {
