@@ -61,6 +61,25 @@ impl Broker {
         Ok(Broker { name, ..broker })
     }
 
+    /// Reads several brokers.
+    ///
+    /// # Errors
+    /// One cannot be read, or two have the same name: their runs could not be told apart.
+    pub(crate) fn read_all(folder: &Path, names: &[String]) -> Result<Vec<Broker>, String> {
+        let mut brokers: Vec<Broker> = Vec::new();
+        for name in names {
+            let broker = Broker::read(folder, name)?;
+            if brokers.iter().any(|other| other.name == broker.name) {
+                return Err(format!(
+                    "{name}: a broker named {} was chosen already; the name is that of the file, without .toml",
+                    broker.name
+                ));
+            }
+            brokers.push(broker);
+        }
+        Ok(brokers)
+    }
+
     /// Whether it has all of these abilities.
     pub(crate) fn can_all(&self, needs: &[String]) -> bool {
         needs.iter().all(|need| self.can.contains(need))
@@ -112,6 +131,19 @@ mod tests {
             count += 1;
         }
         assert!(count >= 4);
+    }
+
+    #[test]
+    fn brokers_of_one_name_are_refused() {
+        let folder = crate::root().join("bench/brokers");
+        let path = folder.join("ringmq.toml").display().to_string();
+        let read = |names: &[&str]| {
+            Broker::read_all(&folder, &names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(read(&["ringmq", "mosquitto"]).map(|brokers| brokers.len()), Ok(2));
+        for twice in [["ringmq", "ringmq"], ["ringmq", &path]] {
+            assert!(read(&twice).unwrap_err().contains("named ringmq"), "{twice:?}");
+        }
     }
 
     #[test]

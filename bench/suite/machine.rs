@@ -35,6 +35,9 @@ pub(crate) struct Machine {
     pub(crate) load_cores: Option<String>,
     /// Version of each broker, by its name.
     pub(crate) versions: BTreeMap<String, String>,
+    /// Title of each broker, by its name: its file may lie outside the repository.
+    #[serde(default)]
+    pub(crate) titles: BTreeMap<String, String>,
 }
 
 impl Machine {
@@ -55,6 +58,7 @@ impl Machine {
             broker_cores: Some(site.cores.broker.clone()),
             load_cores: Some(site.cores.load.clone()),
             versions: brokers.iter().map(|broker| (broker.name.clone(), version(root, broker))).collect(),
+            titles: brokers.iter().map(|broker| (broker.name.clone(), broker.title.clone())).collect(),
         }
     }
 
@@ -73,9 +77,12 @@ impl Machine {
             ("processor".to_owned(), self.cpu.clone(), now.cpu.clone()),
             ("kernel".to_owned(), self.kernel.clone(), now.kernel.clone()),
         ];
-        for (name, version) in &now.versions {
-            let known = self.versions.get(name).unwrap_or(version);
-            pairs.push((format!("version of {name}"), known.clone(), version.clone()));
+        let of_brokers = [("version", &self.versions, &now.versions), ("title", &self.titles, &now.titles)];
+        for (what, known, now) in of_brokers {
+            for (name, text) in now {
+                let known = known.get(name).unwrap_or(text);
+                pairs.push((format!("{what} of {name}"), known.clone(), text.clone()));
+            }
         }
         pairs.retain(|(_, known, now)| known != now);
         pairs.into_iter().map(|(what, known, now)| format!("{what}: {known} there, {now} now")).collect()
@@ -84,8 +91,11 @@ impl Machine {
     /// These conditions, with the brokers of `now` beside those that are known already.
     pub(crate) fn joined_by(&self, now: &Machine) -> Machine {
         let mut joined = self.clone();
-        for (name, version) in &now.versions {
-            joined.versions.entry(name.clone()).or_insert_with(|| version.clone());
+        let of_brokers = [(&mut joined.versions, &now.versions), (&mut joined.titles, &now.titles)];
+        for (known, now) in of_brokers {
+            for (name, text) in now {
+                known.entry(name.clone()).or_insert_with(|| text.clone());
+            }
         }
         joined
     }
@@ -169,6 +179,7 @@ pub(crate) mod tests {
             broker_cores: Some("0".into()),
             load_cores: Some("1".into()),
             versions: [("ringmq".into(), "1".into())].into(),
+            titles: [("ringmq".into(), "our own".into())].into(),
         }
     }
 
@@ -213,6 +224,7 @@ pub(crate) mod tests {
             Machine { broker_cores: Some("0-1".into()), ..machine.clone() },
             Machine { load_cores: None, ..machine.clone() },
             Machine { versions: [("ringmq".into(), "2".into())].into(), ..machine.clone() },
+            Machine { titles: [("ringmq".into(), "another".into())].into(), ..machine.clone() },
         ];
         for other in others {
             assert_eq!(machine.differences(&other).len(), 1, "{other:?}");

@@ -88,8 +88,7 @@ fn chosen(names: &[String]) -> Result<Vec<Scenario>, String> {
 /// The brokers chosen, without those whose program is not there.
 fn installed(choice: &Choice, site: &Site) -> Result<Vec<Broker>, String> {
     let mut brokers = Vec::new();
-    for name in &choice.brokers {
-        let broker = Broker::read(&root().join("bench/brokers"), name)?;
+    for broker in Broker::read_all(&root().join("bench/brokers"), &choice.brokers)? {
         match broker.find_program(&site.root) {
             Some(_) => brokers.push(broker),
             None => eprintln!("{}: {} is not installed, left out", broker.name, broker.program),

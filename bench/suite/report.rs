@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::broker::Broker;
 use crate::figures::figure;
 use crate::folder;
+use crate::machine::Machine;
 use crate::page::{Results, rounded};
 use crate::plots::{self, Bar, Group, Plot};
 use crate::record::{self, Run};
@@ -25,7 +26,7 @@ pub(crate) fn write(folder: &Path) -> Result<(), String> {
     }
     let machine = folder::machine(folder)?.ok_or_else(|| format!("{}: no machine.json", folder.display()))?;
     let scenarios = scenario::read(&root().join("bench/scenarios.toml"))?;
-    let brokers = brokers_of(&runs);
+    let brokers = brokers_of(&runs, &machine);
     let results = Results { machine: &machine, scenarios: &scenarios, brokers: &brokers, runs: &runs };
     let mut names = Vec::new();
     for (name, plot) in plots_of(&results) {
@@ -57,14 +58,16 @@ fn put(path: &Path, text: &str) -> Result<(), String> {
     fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Names and titles of the brokers that were run, in the order in which they were.
-fn brokers_of(runs: &[Run]) -> Vec<(String, String)> {
+/// Names and titles of the brokers that were run, in the order in which they were. Results that keep no titles are older than
+/// those, and their brokers are those of bench/brokers.
+fn brokers_of(runs: &[Run], machine: &Machine) -> Vec<(String, String)> {
     let folder = root().join("bench/brokers");
     let mut brokers: Vec<(String, String)> = Vec::new();
-    for run in runs {
-        if !brokers.iter().any(|(name, _)| *name == run.broker) {
-            let title = Broker::read(&folder, &run.broker).map_or(run.broker.clone(), |broker| broker.title);
-            brokers.push((run.broker.clone(), title));
+    for Run { broker: name, .. } in runs {
+        if !brokers.iter().any(|(known, _)| known == name) {
+            let of_file = || Broker::read(&folder, name).ok().map(|broker| broker.title);
+            let title = machine.titles.get(name).cloned().or_else(of_file);
+            brokers.push((name.clone(), title.unwrap_or_else(|| name.clone())));
         }
     }
     brokers
@@ -97,4 +100,27 @@ fn group(results: &Results<'_>, scenario: &Scenario) -> Group {
         Some(Bar { series, value, label: rounded(value) })
     });
     Group { title: scenario.title.replace('`', ""), bars: bars.collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::tests::example;
+
+    #[test]
+    fn a_broker_has_the_title_that_it_was_measured_with() {
+        let run = |broker: &str| Run {
+            scenario: "x".into(),
+            broker: broker.into(),
+            round: 1,
+            started: String::new(),
+            load: String::new(),
+            report: serde_json::Value::Null,
+            failure: None,
+        };
+        let machine = Machine { titles: [("mine".into(), "My own".into())].into(), ..example() };
+        let brokers = brokers_of(&["mine", "flashmq", "gone", "mine"].map(run), &machine);
+        let expected = [("mine", "My own"), ("flashmq", "FlashMQ"), ("gone", "gone")];
+        assert_eq!(brokers, expected.map(|(name, title)| (name.to_owned(), title.to_owned())));
+    }
 }
