@@ -3,13 +3,13 @@
 //! Owns the cycle, the samples and the slope. It passes if every check of the load passed and memory does not grow by more
 //! than a bound per hour, judged from the second quarter of the run on, when tables and spares have found their size.
 
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::broker::Broker;
 use crate::cli::EndureArgs;
-use crate::launch::{Running, Site, pinned};
+use crate::launch::{Load, Running, Site, pinned};
 use crate::load;
 use crate::procfs;
 
@@ -57,7 +57,7 @@ pub(crate) fn run(site: &Site, broker: &Broker, args: &EndureArgs) -> Result<(),
         samples.push(Sample { hours: start.elapsed().as_secs_f64() / 3600.0, bytes });
         println!("{:>8.1} min {:>9.1} MiB", start.elapsed().as_secs_f64() / 60.0, bytes / f64::from(1 << 20));
     }
-    let status = steady.wait().map_err(|error| format!("ringmq-bench: {error}"))?;
+    let status = steady.0.wait().map_err(|error| format!("ringmq-bench: {error}"))?;
     match load::read_report(&site.work.join(STEADY_REPORT)) {
         Ok(report) => failures.extend(load::failures(&report)),
         Err(error) => failures.push(format!("the steady load ended with {status}: {error}")),
@@ -83,7 +83,7 @@ fn judge(samples: &[Sample], failures: &[String], growth_max: f64) -> Result<(),
 }
 
 /// Starts the load that lasts all the time; it ends a little before the run does.
-fn start_steady(site: &Site, broker: &Running, span: Duration) -> Result<Child, String> {
+fn start_steady(site: &Site, broker: &Running, span: Duration) -> Result<Load, String> {
     let seconds = span.as_secs().saturating_sub(10).max(1);
     let words = [
         &site.root.join("target/release/ringmq-bench").display().to_string(),
@@ -102,7 +102,7 @@ fn start_steady(site: &Site, broker: &Running, span: Duration) -> Result<Child, 
     let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
     let mut command = pinned(&site.cores.load, &words);
     command.current_dir(&site.root).stdin(Stdio::null()).stdout(Stdio::null());
-    command.spawn().map_err(|error| format!("taskset: {error}"))
+    command.spawn().map(Load).map_err(|error| format!("setpriv: {error}"))
 }
 
 /// Runs one load of the churn and tells what the broker did wrong. That the generators disturb each other is no failure of

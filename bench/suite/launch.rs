@@ -66,7 +66,7 @@ impl Site {
             .stdout(log.try_clone().map_err(tell)?)
             .stderr(log)
             .spawn()
-            .map_err(|error| format!("taskset: {error}; scripts/setup.sh --bench installs what is needed"))?;
+            .map_err(|error| format!("setpriv: {error}; scripts/setup.sh --bench installs what is needed"))?;
         let mut running = Running { child, folder, ports, command };
         running.wait_until_ready(&ports[..broker.listeners()])?;
         Ok(running)
@@ -110,11 +110,22 @@ impl Site {
     }
 }
 
-/// A command on these cores.
+/// A command on these cores that ends with the suite, however that ends: the kernel kills it then (prctl(2),
+/// PR_SET_PDEATHSIG). Both programs in front become the next one, so the process is that of the command.
 pub(crate) fn pinned(cores: &str, words: &[String]) -> Command {
-    let mut command = Command::new("taskset");
-    command.args(["--cpu-list", cores]).args(words);
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "taskset", "--cpu-list", cores]).args(words);
     command
+}
+
+/// A load beside others, ended when nobody holds it any more.
+pub(crate) struct Load(pub(crate) Child);
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// A port that nobody listens on at this moment.
@@ -180,5 +191,35 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Words that a shell prints about itself, started as a load is.
+    fn said(script: &str) -> String {
+        let cores = crate::procfs::text_behind("/proc/self/status", "Cpus_allowed_list");
+        let words = ["sh", "-c", script].map(str::to_owned);
+        let output = pinned(&cores, &words).output().expect("setpriv can be run");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    #[test]
+    fn what_is_started_dies_with_who_started_it() {
+        // setpriv tells the signal of the process that it is run in.
+        assert!(said("exec setpriv --dump").contains("Parent death signal: KILL"));
+    }
+
+    #[test]
+    fn a_load_that_nobody_holds_has_ended() {
+        let mut command = Command::new("sleep");
+        let load = Load(command.arg("600").spawn().expect("sleep can be started"));
+        let place = PathBuf::from(format!("/proc/{}", load.0.id()));
+        assert!(place.exists());
+        drop(load);
+        assert!(!place.exists());
     }
 }

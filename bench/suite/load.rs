@@ -58,7 +58,7 @@ pub(crate) fn run(site: &Site, command: &[String]) -> Result<Value, String> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .output()
-        .map_err(|error| format!("taskset: {error}"))?;
+        .map_err(|error| format!("setpriv: {error}"))?;
     if !file.exists() {
         return Err(format!("ringmq-bench: {}", String::from_utf8_lossy(&output.stderr).trim()));
     }

@@ -22,6 +22,7 @@ mod record;
 mod report;
 mod rounds;
 mod scenario;
+mod workplace;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,7 @@ use load::Extent;
 use machine::Machine;
 use rounds::Suite;
 use scenario::Scenario;
+use workplace::Workplace;
 
 fn main() -> ExitCode {
     let outcome = match CommandLine::parse().command {
@@ -57,7 +59,8 @@ fn main() -> ExitCode {
 }
 
 fn run_suite(run: &RunArgs) -> Result<(), String> {
-    let site = site(&run.choice.broker_cores, &run.choice.load_cores)?;
+    let workplace = Workplace::new()?;
+    let site = site(&workplace, &run.choice.broker_cores, &run.choice.load_cores);
     let brokers = installed(&run.choice, &site)?;
     let scenarios = chosen(&run.scenarios)?;
     let extent = Extent { duration_s: run.duration, warm_up_s: run.warm_up };
@@ -69,7 +72,6 @@ fn run_suite(run: &RunArgs) -> Result<(), String> {
     println!("results in {}", folder.display());
     let suite = Suite { site: &site, brokers: &brokers, scenarios: &scenarios, rounds: run.rounds, extent };
     let failed = suite.run(&folder)?;
-    let _ = fs::remove_dir_all(&site.work);
     report::write(&folder)?;
     match failed {
         0 => Ok(()),
@@ -98,27 +100,28 @@ fn installed(choice: &Choice, site: &Site) -> Result<Vec<Broker>, String> {
 }
 
 fn crosscheck(choice: &Choice) -> Result<(), String> {
-    let site = site(&choice.broker_cores, &choice.load_cores)?;
+    let workplace = Workplace::new()?;
+    let site = site(&workplace, &choice.broker_cores, &choice.load_cores);
     crosscheck::check(&site, &installed(choice, &site)?)
 }
 
 fn build_crowd(args: &CrowdArgs) -> Result<(), String> {
-    let site = site(&args.broker_cores, &args.load_cores)?;
+    let workplace = Workplace::new()?;
+    let site = site(&workplace, &args.broker_cores, &args.load_cores);
     let broker = Broker::read(&root().join("bench/brokers"), &args.broker)?;
     crowd::run(&site, &broker, args)
 }
 
 fn endure(args: &EndureArgs) -> Result<(), String> {
-    let site = site(&args.broker_cores, &args.load_cores)?;
+    let workplace = Workplace::new()?;
+    let site = site(&workplace, &args.broker_cores, &args.load_cores);
     let broker = Broker::read(&root().join("bench/brokers"), &args.broker)?;
     endure::run(&site, &broker, args)
 }
 
-fn site(broker_cores: &str, load_cores: &str) -> Result<Site, String> {
-    let work = std::env::temp_dir().join(format!("ringmq-suite-{}", std::process::id()));
-    fs::create_dir_all(&work).map_err(|error| format!("{}: {error}", work.display()))?;
+fn site(workplace: &Workplace, broker_cores: &str, load_cores: &str) -> Site {
     let cores = Cores { broker: broker_cores.to_owned(), load: load_cores.to_owned() };
-    Ok(Site { root: root(), work, cores, shards: 1 })
+    Site { root: root(), work: workplace.folder().to_owned(), cores, shards: 1 }
 }
 
 fn list() -> Result<(), String> {

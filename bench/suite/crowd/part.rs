@@ -4,12 +4,12 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::launch::{Site, pinned};
+use crate::launch::{Load, Site, pinned};
 
 /// The topic that all clients of bench/loads/crowd.toml listen to.
 const TOPIC: &str = "crowd/news";
@@ -19,7 +19,7 @@ const STOP_MAX: Duration = Duration::from_secs(300);
 
 /// A part that was started.
 pub(super) struct Part {
-    child: Child,
+    load: Load,
     report: PathBuf,
     log: PathBuf,
 }
@@ -53,17 +53,17 @@ impl Part {
             .stdout(Stdio::null())
             .stderr(file)
             .spawn()
-            .map_err(|error| format!("taskset: {error}"))?;
-        Ok(Part { child, report, log })
+            .map_err(|error| format!("setpriv: {error}"))?;
+        Ok(Part { load: Load(child), report, log })
     }
 
     pub(super) fn pid(&self) -> u32 {
-        self.child.id()
+        self.load.0.id()
     }
 
     /// What it said, if it has ended.
     pub(super) fn last_words(&mut self) -> Option<String> {
-        let status = self.child.try_wait().ok()??;
+        let status = self.load.0.try_wait().ok()??;
         let said = fs::read_to_string(&self.log).unwrap_or_default();
         Some(format!("a load process ended with {status}: {}", said.trim()))
     }
@@ -71,25 +71,18 @@ impl Part {
     /// Asks it to close its connections and end. It does so while others do.
     pub(super) fn ask_to_stop(&self) {
         let _ =
-            Command::new("kill").args(["-INT", &self.child.id().to_string()]).stderr(Stdio::null()).status();
+            Command::new("kill").args(["-INT", &self.load.0.id().to_string()]).stderr(Stdio::null()).status();
     }
 
     /// Waits for the end that it was asked for and tells how many messages its clients received that were not its own.
     pub(super) fn stopped(mut self) -> u64 {
         let end = Instant::now() + STOP_MAX;
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < end {
+        while matches!(self.load.0.try_wait(), Ok(None)) && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(20));
         }
         let text = fs::read_to_string(&self.report).unwrap_or_default();
         let report: Value = serde_json::from_str(&text).unwrap_or_default();
         report.pointer("/traffic/strays").and_then(Value::as_u64).unwrap_or(0)
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
