@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -44,6 +44,13 @@ pub(crate) struct Counters {
     pub(crate) sent: String,
 }
 
+/// What a broker may be able to do beyond QoS 0 and 1.
+const ABILITIES: [&str; 4] = ["qos2", "shared", "retained", "tls"];
+
+/// Names that a broker's file may hold in braces; in `version` only the first.
+static PLACEHOLDERS: [&str; 8] =
+    ["program", "dir", "port", "tls_port", "cert", "key", "sys_interval_s", "shards"];
+
 /// What stands for `{name}` in a broker's file.
 pub(crate) type Values = BTreeMap<&'static str, String>;
 
@@ -51,14 +58,49 @@ impl Broker {
     /// Reads the file of broker `name` in `folder`, or the file that `name` itself is the path of.
     ///
     /// # Errors
-    /// There is no such file, or it is not understood.
+    /// There is no such file, or it is not understood, or it says something that cannot be done.
     pub(crate) fn read(folder: &Path, name: &str) -> Result<Broker, String> {
         let is_path = name.ends_with(".toml");
         let path = if is_path { PathBuf::from(name) } else { folder.join(format!("{name}.toml")) };
         let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         let broker: Broker = toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+        broker.check().map_err(|error| format!("{}: {error}", path.display()))?;
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         Ok(Broker { name, ..broker })
+    }
+
+    /// What its file says that cannot be done, with the key that says it.
+    fn check(&self) -> Result<(), String> {
+        for (key, words) in [("version", &self.version), ("start", &self.start)] {
+            if words.is_empty() {
+                return Err(format!("{key}: a command has at least one word"));
+            }
+        }
+        if let Some(unknown) = self.can.iter().find(|word| !ABILITIES.contains(&word.as_str())) {
+            return Err(format!(
+                "can: no broker is asked for {unknown:?}, only for {}",
+                ABILITIES.join(", ")
+            ));
+        }
+        for name in self.files.keys() {
+            let mut parts = Path::new(name).components();
+            let is_name = matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));
+            if !is_name {
+                return Err(format!("files: {name:?} is not the name of a file in the broker's folder"));
+            }
+        }
+        let version = self.version.iter().map(|text| ("version", text, &PLACEHOLDERS[..1]));
+        let start = self.start.iter().map(|text| ("start", text, &PLACEHOLDERS[..]));
+        let files = self.files.iter().map(|(name, text)| (name.as_str(), text, &PLACEHOLDERS[..]));
+        for (key, text, known) in version.chain(start).chain(files) {
+            if let Some(unknown) = placeholders(text).find(|name| !known.contains(name)) {
+                return Err(format!(
+                    "{key}: nothing stands for {{{unknown}}}; known are {}",
+                    known.join(", ")
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Reads several brokers.
@@ -103,6 +145,17 @@ impl Broker {
 /// Puts values in place of `{name}`. Braces around anything else stay as they are.
 pub(crate) fn fill(text: &str, values: &Values) -> String {
     values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+}
+
+/// The names in braces: small letters, digits and `_`, which braces of a configuration language do not enclose alone. Those behind
+/// `$` are the broker's own.
+fn placeholders(text: &str) -> impl Iterator<Item = &str> {
+    let is_letter = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
+    text.match_indices('{').filter_map(move |(at, _)| {
+        let (name, _) = text[at + 1..].split_once('}')?;
+        let is_name = !name.is_empty() && name.chars().all(is_letter) && !text[..at].ends_with('$');
+        is_name.then_some(name)
+    })
 }
 
 #[cfg(test)]
@@ -150,5 +203,30 @@ mod tests {
     fn unknown_keys_are_refused() {
         let error = toml::from_str::<Broker>("title = 'a'\nprogramme = 'b'\n").unwrap_err();
         assert!(error.to_string().contains("programme"));
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_refused_with_its_key() {
+        let file = |version: &str, start: &str, can: &str, files: &str| {
+            let text = format!(
+                "title='a'\nprogram='b'\nversion={version}\nstart={start}\ncan={can}\n[files]\n{files}"
+            );
+            toml::from_str::<Broker>(&text).expect("it is understood").check()
+        };
+        let (version, start) = ("['{program}']", "['{program}', '-p', '{port}']");
+        let conf = "'a.conf' = 'mqtt { port: {port} } { } ${clientid} {A}'";
+        assert_eq!(file(version, start, "['tls']", conf), Ok(()));
+        for (told, wrong) in [
+            ("version: ", file("[]", start, "[]", "")),
+            ("version: nothing stands for {port}", file("['{port}']", start, "[]", "")),
+            ("start: ", file(version, "[]", "[]", "")),
+            ("start: nothing stands for {prot}", file(version, "['{prot}']", "[]", "")),
+            ("can: no broker is asked for \"qos3\"", file(version, start, "['qos3']", "")),
+            ("files: \"../a\"", file(version, start, "[]", "'../a' = ''")),
+            ("files: \"/a\"", file(version, start, "[]", "'/a' = ''")),
+            ("a.conf: nothing stands for {folder}", file(version, start, "[]", "'a.conf' = 'x {folder}'")),
+        ] {
+            assert!(wrong.as_ref().is_err_and(|error| error.starts_with(told)), "{told} {wrong:?}");
+        }
     }
 }
