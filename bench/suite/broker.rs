@@ -134,7 +134,7 @@ impl Broker {
 
     /// Where its program is: among those built here, those that the set-up script installed, or on the PATH.
     pub(crate) fn find_program(&self, root: &Path) -> Option<PathBuf> {
-        let built = [root.join("target/release"), root.join("target/rivals/bin")];
+        let built = [crate::built(), root.join("target/rivals/bin")];
         let path = std::env::var_os("PATH").unwrap_or_default();
         let system = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
         let folders = built.into_iter().chain(std::env::split_paths(&path)).chain(system);

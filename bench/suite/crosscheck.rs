@@ -22,7 +22,7 @@ pub(crate) fn check(site: &Site, brokers: &[Broker]) -> Result<(), String> {
             continue;
         };
         let running = site.start(broker, 1)?;
-        let command = load_command(site, &running);
+        let command = load_command(&running);
         let report = load::run(site, &command)?;
         let objections = load::objections(&report);
         if !objections.is_empty() {
@@ -41,8 +41,8 @@ pub(crate) fn check(site: &Site, brokers: &[Broker]) -> Result<(), String> {
     Ok(())
 }
 
-fn load_command(site: &Site, broker: &Running) -> Vec<String> {
-    let program = site.root.join("target/release/ringmq-bench").display().to_string();
+fn load_command(broker: &Running) -> Vec<String> {
+    let program = crate::built().join("ringmq-bench").display().to_string();
     let url = format!("tcp://127.0.0.1:{}", broker.ports[0]);
     let messages = MESSAGES.to_string();
     let words = ["pairs", "--pairs", "10", "--window", "8", "--qos", "1", "--quiet", "--mqtt", "3.1.1"];

@@ -86,7 +86,7 @@ fn judge(samples: &[Sample], failures: &[String], growth_max: f64) -> Result<(),
 fn start_steady(site: &Site, broker: &Running, span: Duration) -> Result<Load, String> {
     let seconds = span.as_secs().saturating_sub(10).max(1);
     let words = [
-        &site.root.join("target/release/ringmq-bench").display().to_string(),
+        &crate::built().join("ringmq-bench").display().to_string(),
         "run",
         "bench/loads/endless.toml",
         "--set",
@@ -108,7 +108,7 @@ fn start_steady(site: &Site, broker: &Running, span: Duration) -> Result<Load, S
 /// Runs one load of the churn and tells what the broker did wrong. That the generators disturb each other is no failure of
 /// the broker.
 fn run_churn(site: &Site, broker: &Running, churn: &str) -> Vec<String> {
-    let mut words = vec![site.root.join("target/release/ringmq-bench").display().to_string()];
+    let mut words = vec![crate::built().join("ringmq-bench").display().to_string()];
     words.extend(churn.split_whitespace().map(str::to_owned));
     words.extend(["--quiet", "--broker"].map(str::to_owned));
     words.push(format!("tcp://127.0.0.1:{}", broker.ports[0]));

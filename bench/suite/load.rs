@@ -21,8 +21,8 @@ pub(crate) struct Extent {
 }
 
 /// The command of a scenario against a broker, as it is run and as it is written down.
-pub(crate) fn command(site: &Site, scenario: &Scenario, extent: &Extent, broker: &Running) -> Vec<String> {
-    let program = site.root.join("target/release/ringmq-bench");
+pub(crate) fn command(scenario: &Scenario, extent: &Extent, broker: &Running) -> Vec<String> {
+    let program = crate::built().join("ringmq-bench");
     let mut words = vec![program.display().to_string()];
     words.extend(scenario.load.split_whitespace().map(str::to_owned));
     let (scheme, port) = if scenario.tls { ("tls", broker.ports[1]) } else { ("tcp", broker.ports[0]) };

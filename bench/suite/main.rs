@@ -25,6 +25,7 @@ mod scenario;
 mod workplace;
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -125,23 +126,34 @@ fn site(workplace: &Workplace, broker_cores: &str, load_cores: &str) -> Site {
 }
 
 fn list() -> Result<(), String> {
+    let mut text = String::new();
     for scenario in chosen(&[])? {
-        println!("{:<16} {}", scenario.name, scenario.title);
+        text.push_str(&format!("{:<16} {}\n", scenario.name, scenario.title));
     }
     let folder = root().join("bench/brokers");
     let entries = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     for entry in entries.flatten() {
         let broker = Broker::read(&folder, &entry.path().display().to_string())?;
         let place = if broker.find_program(&root()).is_some() { "" } else { " (not installed)" };
-        println!("{:<24} {}{place}", broker.name, broker.title);
+        text.push_str(&format!("{:<24} {}{place}\n", broker.name, broker.title));
     }
-    Ok(())
+    // Who has read enough closes the pipe: nothing is wrong then.
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("the list: {error}")),
+        _ => Ok(()),
+    }
 }
 
 /// The repository that this program was built in.
 pub(crate) fn root() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     root.canonicalize().unwrap_or(root)
+}
+
+/// Where the programs are that were built together with this one: the folder of this one, wherever cargo was told to build.
+pub(crate) fn built() -> PathBuf {
+    let own = std::env::current_exe().ok().and_then(|program| program.parent().map(Path::to_owned));
+    own.unwrap_or_else(|| root().join("target/release"))
 }
 
 fn results() -> PathBuf {

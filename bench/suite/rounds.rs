@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::broker::Broker;
+use crate::built;
 use crate::launch::{Running, Site};
 use crate::load::{self, Extent};
 use crate::record::{self, Run};
@@ -73,7 +74,7 @@ impl Suite<'_> {
     }
 
     fn load(&self, scenario: &Scenario, broker: &Running, run: &mut Run) -> Result<Value, String> {
-        let command = load::command(self.site, scenario, &self.extent, broker);
+        let command = load::command(scenario, &self.extent, broker);
         run.started = self.portable(&broker.command);
         run.load = self.portable(&command);
         load::run(self.site, &command)
@@ -91,8 +92,9 @@ impl Suite<'_> {
     }
 
     fn without_paths(&self, text: &str) -> String {
-        let (root, work) = (self.site.root.display().to_string(), self.site.work.display().to_string());
-        text.replace(&work, "WORK").replace(&format!("{root}/"), "")
+        let [root, work, built] =
+            [&self.site.root, &self.site.work, &built()].map(|path| path.display().to_string());
+        text.replace(&work, "WORK").replace(&built, "target/release").replace(&format!("{root}/"), "")
     }
 }
 

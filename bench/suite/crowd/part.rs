@@ -29,7 +29,7 @@ impl Part {
     pub(super) fn start(site: &Site, port: u16, number: u64, connections: u64) -> Result<Part, String> {
         let report = site.work.join(format!("part{number}.json"));
         let log = site.work.join(format!("part{number}.log"));
-        let program = site.root.join("target/release/ringmq-bench").display().to_string();
+        let program = crate::built().join("ringmq-bench").display().to_string();
         let words = [
             &program,
             "run",
