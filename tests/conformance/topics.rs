@@ -130,6 +130,7 @@ fn the_servers_own_topics_are_published(t: &Trial) {
         count += 1;
     }
     assert!(count > 20, "{count}");
+    assert_eq!(t.counters().publish_unmatched, 0, "these are nobody's publishes");
 }
 
 /// Refused in SUBACK, and nothing is matched by it.

@@ -23,8 +23,15 @@ pub(crate) enum Reach {
     Nobody,
 }
 
-/// Hands out a message that came in on this shard [MQTT-4.5.0-1].
+/// Hands out a message of a client of this shard [MQTT-4.5.0-1]; counted if nobody wants it.
 pub(crate) fn publish(shard: &mut Shard, publication: &mut Publication<'_>) -> Reach {
+    let reach = hand_out(shard, publication);
+    shard.clients.counters.publish_unmatched += u64::from(reach == Reach::Nobody);
+    reach
+}
+
+/// Hands out a message that came up on this shard.
+pub(crate) fn hand_out(shard: &mut Shard, publication: &mut Publication<'_>) -> Reach {
     // Other shards first: the copy of a large message that they share then also serves the receivers here.
     let elsewhere = publish_elsewhere(shard, publication);
     if publication.parts.retain == Retain::Yes {
@@ -32,10 +39,7 @@ pub(crate) fn publish(shard: &mut Shard, publication: &mut Publication<'_>) -> R
     }
     let here = publish_to_subscribers(shard, publication);
     let groups = shared::publish(shard, publication);
-    let reach =
-        if [elsewhere, here, groups].contains(&Reach::Somebody) { Reach::Somebody } else { Reach::Nobody };
-    shard.clients.counters.publish_unmatched += u64::from(reach == Reach::Nobody);
-    reach
+    if [elsewhere, here, groups].contains(&Reach::Somebody) { Reach::Somebody } else { Reach::Nobody }
 }
 
 /// One letter to each shard with interest.

@@ -87,7 +87,7 @@ fn publish_changes(shard: &mut Shard) {
             expires: None,
         };
         let serial = shard.clients.next_serial();
-        fan_out::publish(shard, &mut Publication::new(parts, Publisher::default(), serial));
+        fan_out::hand_out(shard, &mut Publication::new(parts, Publisher::default(), serial));
         shard.figures.published.insert(topic, value);
     }
 }

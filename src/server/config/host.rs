@@ -20,7 +20,7 @@ section! {
     data_dir: PathBuf = PathBuf::from("ringmq-data"), Domain::Path;
     /// Number of shards, each with a thread of its own; 0 for one on each core that the process may use.
     shards: u16 = 0, Domain::count(0, 128);
-    /// Longest time in milliseconds that a stop waits for connections to drain and data to reach the disk.
+    /// Longest time in milliseconds that a stop waits for connections to drain.
     stop_timeout_ms: u32 = 5000, Domain::milliseconds(0, 600_000);
 }
 
@@ -43,7 +43,7 @@ section! {
     /// Where to listen: `tcp://HOST:PORT` or `tls://HOST:PORT`. An IPv6 address stands in brackets; `0.0.0.0`
     /// and `[::]` are all addresses of the host; port 0 is any free port. The key must be given.
     url: ListenUrl = ListenUrl::default(), Domain::Url;
-    /// Name in logs and metrics; empty to use the url.
+    /// Name in the line of the log that tells where it listens; empty for none.
     name: String = String::new(), Domain::Name;
     /// Connections of this listener at once; 0 for no bound but `limits.connections_max`.
     connections_max: u32 = 0, Domain::count(0, 10_000_000);

@@ -57,7 +57,7 @@ pub(crate) fn open(
                     patience.ports.push(address.port());
                     let (transport, host, port) =
                         (listener.url.transport, address.ip().to_string(), address.port());
-                    info!("listening on {}", ListenUrl { transport, host, port });
+                    tell(&listener.name, &ListenUrl { transport, host, port });
                     bound.push(Bound { listener: number as u16, sockets });
                 }
                 Err(error) if may_skip(listener, &error) => info!("not listening on {url}: {error}"),
@@ -66,6 +66,13 @@ pub(crate) fn open(
         }
     }
     Ok(bound)
+}
+
+fn tell(name: &str, url: &ListenUrl) {
+    match name {
+        "" => info!("listening on {url}"),
+        name => info!(name, "listening on {url}"),
+    }
 }
 
 /// A default listener is left out on a host without its address family; one that was asked for never is.

@@ -81,9 +81,7 @@ impl EndLog {
 
     /// A TLS stream failed, or was made to by its peer.
     pub(crate) fn tls_failed(&mut self, peer: SocketAddr, failure: &TlsFailure) {
-        if self.may_write() {
-            info!(%peer, "TLS failed: {failure}");
-        }
+        debug!(%peer, "TLS failed: {failure}");
     }
 
     /// The kernel would not accept.

@@ -171,7 +171,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "an empty retained message erases nothing",
         file: "handlers/retained.rs",
-        from: "retained.remove(parts.topic);",
-        to: "",
+        from: "if parts.payload.is_empty() {\n        retained.remove(parts.topic);",
+        to: "if parts.payload.is_empty() {",
     },
 ];
