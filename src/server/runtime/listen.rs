@@ -57,7 +57,7 @@ pub(crate) fn open(
                     patience.ports.push(address.port());
                     let (transport, host, port) =
                         (listener.url.transport, address.ip().to_string(), address.port());
-                    tell(&listener.name, &ListenUrl { transport, host, port });
+                    tell(listener, &ListenUrl { transport, host, port });
                     bound.push(Bound { listener: number as u16, sockets });
                 }
                 Err(error) if may_skip(listener, &error) => info!("not listening on {url}: {error}"),
@@ -68,10 +68,11 @@ pub(crate) fn open(
     Ok(bound)
 }
 
-fn tell(name: &str, url: &ListenUrl) {
-    match name {
-        "" => info!("listening on {url}"),
-        name => info!(name, "listening on {url}"),
+/// Tells where a listener listens, with its name if it was given one.
+fn tell(listener: &Listener, url: &ListenUrl) {
+    match listener.name == listener.url.to_string() {
+        true => info!("listening on {url}"),
+        false => info!(name = listener.name, "listening on {url}"),
     }
 }
 
