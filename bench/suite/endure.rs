@@ -47,7 +47,10 @@ pub(crate) fn run(site: &Site, broker: &Broker, args: &EndureArgs) -> Result<(),
     let (start, mut samples, mut failures) = (Instant::now(), Vec::new(), Vec::new());
     while start.elapsed() + Duration::from_secs(15) < span {
         for churn in CHURN {
-            failures.extend(run_churn(site, &running, churn));
+            let failed = run_churn(site, &running, churn);
+            // At once, so that it can be seen what else happened on the machine.
+            failed.iter().for_each(|failure| println!("{:>8.1} min failed: {failure}", minutes(start)));
+            failures.extend(failed);
             sleep(PAUSE.min(span.saturating_sub(start.elapsed())));
         }
         let bytes = procfs::resident_bytes(&pids) as f64;
@@ -55,7 +58,7 @@ pub(crate) fn run(site: &Site, broker: &Broker, args: &EndureArgs) -> Result<(),
             return Err("the broker has ended".to_owned());
         }
         samples.push(Sample { hours: start.elapsed().as_secs_f64() / 3600.0, bytes });
-        println!("{:>8.1} min {:>9.1} MiB", start.elapsed().as_secs_f64() / 60.0, bytes / f64::from(1 << 20));
+        println!("{:>8.1} min {:>9.1} MiB", minutes(start), bytes / f64::from(1 << 20));
     }
     let status = steady.0.wait().map_err(|error| format!("ringmq-bench: {error}"))?;
     match load::read_report(&site.work.join(STEADY_REPORT)) {
@@ -63,6 +66,10 @@ pub(crate) fn run(site: &Site, broker: &Broker, args: &EndureArgs) -> Result<(),
         Err(error) => failures.push(format!("the steady load ended with {status}: {error}")),
     }
     judge(&samples, &failures, args.growth_mib_per_hour)
+}
+
+fn minutes(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() / 60.0
 }
 
 fn judge(samples: &[Sample], failures: &[String], growth_max: f64) -> Result<(), String> {
@@ -114,7 +121,12 @@ fn run_churn(site: &Site, broker: &Running, churn: &str) -> Vec<String> {
     words.push(format!("tcp://127.0.0.1:{}", broker.ports[0]));
     match load::run(site, &words) {
         Ok(report) => {
-            load::failures(&report).into_iter().map(|failure| format!("{churn}: {failure}")).collect()
+            let faults = load::faults(&report);
+            let told = |failure: String| match faults.as_str() {
+                "" => format!("{churn}: {failure}"),
+                faults => format!("{churn}: {failure} ({faults})"),
+            };
+            load::failures(&report).into_iter().map(told).collect()
         }
         Err(error) => vec![format!("{churn}: {error}")],
     }

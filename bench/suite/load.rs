@@ -96,6 +96,14 @@ pub(crate) fn failures(report: &Value) -> Vec<String> {
     texts(report, "/verdict/failures")
 }
 
+/// What happened to connections that failed, and how often, in words; empty if nothing did.
+pub(crate) fn faults(report: &Value) -> String {
+    let faults = report.pointer("/connections/fault_texts").and_then(Value::as_object);
+    let told: Vec<String> =
+        faults.into_iter().flatten().map(|(text, count)| format!("{count} x {text}")).collect();
+    told.join("; ")
+}
+
 fn texts(report: &Value, place: &str) -> Vec<String> {
     let list = report.pointer(place).and_then(Value::as_array);
     list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
@@ -116,6 +124,9 @@ mod tests {
         assert_eq!(figure(&report, Metric::P99), None);
         assert_eq!(objections(&report), ["late", "1 lost"]);
         assert!(!is_interrupted(&report));
+        assert_eq!(faults(&report), "");
+        let reset = serde_json::json!({"connections": {"fault_texts": {"reset": 20, "timed out": 3}}});
+        assert_eq!(faults(&reset), "20 x reset; 3 x timed out");
         assert!(is_interrupted(&serde_json::json!({"verdict": {"invalid": ["the run was interrupted"]}})));
     }
 }
