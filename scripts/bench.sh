@@ -19,28 +19,20 @@ cd "$(dirname "$0")/.."
 
 usage() { sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; }
 
-# Where cargo puts what it builds, which CARGO_TARGET_DIR or a configuration file may have moved.
-release() {
-    local workspace target_dir
-    workspace=$(cargo metadata --format-version 1 --no-deps)
-    target_dir=${workspace#*\"target_directory\":\"}
-    echo "${target_dir%%\"*}/release"
-}
-
 count() {
-    local command=${1:-check} folder
+    local command=${1:-check} target_dir
     shift $(($# > 0 ? 1 : 0))
     [ "$command" != --update ] || command=update
     cargo build --quiet --release --locked --package ringmq-count
-    folder=$(release)
-    exec "$folder/ringmq-count" "$command" "$@"
+    target_dir=$(scripts/target-dir.sh)
+    exec "$target_dir/release/ringmq-count" "$command" "$@"
 }
 
 suite() {
-    local folder
+    local target_dir
     cargo build --quiet --release --locked --package ringmq --package ringmq-bench --package ringmq-suite
-    folder=$(release)
-    exec "$folder/ringmq-suite" "$@"
+    target_dir=$(scripts/target-dir.sh)
+    exec "$target_dir/release/ringmq-suite" "$@"
 }
 
 case ${1:-} in

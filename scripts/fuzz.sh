@@ -34,9 +34,7 @@ command -v c++ >/dev/null || die "a C++ compiler is missing: apt-get install g++
 # Coverage instrumentation wants flags that stable Rust hides. The crates forbid unsafe code, so no sanitizer is needed.
 export RUSTC_BOOTSTRAP=1
 build=(cargo fuzz build --sanitizer none)
-workspace=$(cargo metadata --manifest-path fuzz/Cargo.toml --format-version 1 --no-deps)
-target_dir=${workspace#*\"target_directory\":\"}
-target_dir=${target_dir%%\"*}
+target_dir=$(scripts/target-dir.sh fuzz/Cargo.toml)
 corpus=$target_dir/fuzz-corpus
 machine=$(rustc -vV | sed -n 's/^host: //p')
 

@@ -45,7 +45,7 @@ pub(crate) struct Counters {
 }
 
 /// What a broker may be able to do beyond QoS 0 and 1.
-const ABILITIES: [&str; 4] = ["qos2", "shared", "retained", "tls"];
+pub(crate) const ABILITIES: [&str; 4] = ["qos2", "shared", "retained", "tls"];
 
 /// Names that a broker's file may hold in braces; in `version` only the first.
 static PLACEHOLDERS: [&str; 8] =

@@ -19,8 +19,8 @@ pub(crate) struct Figure {
     pub(crate) objections: Vec<String>,
 }
 
-/// The figure of a broker in a scenario; none if no round gave one. Rounds that were interrupted do not count. Those in which the generator was late say nothing of a
-/// latency, but do of a cost.
+/// The figure of a broker in a scenario; none if no round gave one. Rounds that were interrupted do not count. Those in which
+/// the generator was late say nothing of a latency, but do of a cost.
 pub(crate) fn figure(runs: &[Run], scenario: &Scenario, broker: &str) -> Option<Figure> {
     let is_own = |run: &&Run| run.scenario == scenario.runs() && run.broker == broker;
     let own: Vec<&Run> =

@@ -3,8 +3,9 @@
 //! Owns what is written down of the machine and the programs. Must never hold a name of the host or a path of it.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
@@ -123,18 +124,19 @@ fn revision(root: &Path) -> String {
     if changed.is_empty() { revision } else { format!("{revision}-dirty") }
 }
 
-/// A number that two trees share only if they differ from their revision in the same way: the mark alone would take all
+/// A name that two trees share only if they differ from their revision in the same way: the mark alone would take all
 /// changes for one.
 fn changes(root: &Path) -> Option<String> {
     let changes = git(root).args(["diff", "HEAD"]).args(WRITTEN).output().ok()?.stdout;
-    (!changes.is_empty()).then(|| format!("{:016x}", fnv1a(&changes)))
-}
-
-/// FNV-1a, which is the same wherever it is computed.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum: u64, byte| {
-        (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    if changes.is_empty() {
+        return None;
+    }
+    let mut name = git(root);
+    name.args(["hash-object", "--stdin"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut name = name.spawn().ok()?;
+    name.stdin.take()?.write_all(&changes).ok()?;
+    let name = name.wait_with_output().ok()?.stdout;
+    Some(String::from_utf8_lossy(&name).trim().to_owned())
 }
 
 fn git(root: &Path) -> Command {

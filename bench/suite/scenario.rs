@@ -103,6 +103,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Scenario>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::ABILITIES;
 
     #[test]
     fn the_table_is_understood_and_names_are_unique() {
@@ -114,6 +115,8 @@ mod tests {
         for scenario in &all {
             let whose = all.iter().find(|other| other.name == scenario.runs()).unwrap();
             assert_eq!((&whose.load, whose.runs()), (&scenario.load, scenario.runs()), "{}", scenario.name);
+            let is_ability = |need: &String| ABILITIES.contains(&need.as_str());
+            assert!(scenario.needs.iter().all(is_ability), "{}", scenario.name);
             assert_eq!(scenario.tls, scenario.needs.contains(&"tls".to_owned()), "{}", scenario.name);
         }
     }

@@ -88,10 +88,11 @@ impl Bundle {
         fingerprint: Fingerprint,
     ) -> Enclosed {
         let Parts { topic, passed_on, payload, .. } = publication.parts;
-        if topic.len() + passed_on.len() + payload.len() > WRITTEN_BYTES_MAX {
+        let bytes = topic.len() + passed_on.len() + payload.len();
+        if bytes > WRITTEN_BYTES_MAX {
             return Enclosed::Shared(publication.across());
         }
-        self.make_room(topic.len() + passed_on.len() + payload.len());
+        self.make_room(bytes);
         self.bytes.extend_from_slice(topic.as_bytes());
         self.bytes.extend_from_slice(passed_on);
         self.bytes.extend_from_slice(payload);

@@ -164,10 +164,6 @@ mod tests {
     use super::*;
     use crate::letter::MemoryState;
 
-    fn trays() -> Trays {
-        Trays::new(3, 1)
-    }
-
     /// The one letter of the next bundle.
     fn take(trays: &mut Trays, to: ShardId) -> Option<Letter> {
         trays.take_bundle(to).map(|mut bundle| bundle.open().0.next().expect("a bundle is not empty"))
@@ -175,7 +171,7 @@ mod tests {
 
     #[test]
     fn what_is_known_is_told_behind_all_letters() {
-        let mut trays = trays();
+        let mut trays = Trays::new(3, 1);
         trays.post_known(0, 7);
         trays.post(1, Letter::Memory(MemoryState::Full));
         trays.post_known(0, 8);

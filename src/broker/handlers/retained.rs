@@ -13,7 +13,7 @@ use crate::letter::{Letter, ReadId, RetainedAnswer, RetainedFor, RetainedQuestio
 use crate::message::{Content, Message, Retain};
 use crate::publication::{Publication, Publisher};
 use crate::seed::{ShardId, shard_of};
-use crate::session::reads::{Pause, ReadStage};
+use crate::session::reads::ReadStage;
 use crate::shard::Shard;
 use crate::slab::SlotId;
 use crate::topics::{Entry, PageQuery, is_wildcard};
@@ -78,10 +78,11 @@ fn store(shard: &mut Shard, message: &Message) {
 fn watch_expiry(shard: &mut Shard) {
     let Some(next) = shard.topics.retained.next_expiry() else { return };
     let deadlines = &mut shard.clients.deadlines;
-    match shard.retained_timer {
-        Some((set, _)) if set <= next => return,
-        Some((_, later)) => drop(deadlines.cancel(later)),
-        None => {}
+    if let Some((set, timer)) = shard.retained_timer {
+        if set <= next {
+            return;
+        }
+        deadlines.cancel(timer);
     }
     shard.retained_timer = Some((next, deadlines.insert(next, Timer::RetainedExpiry)));
 }
@@ -112,7 +113,7 @@ pub(crate) fn begin_read(shard: &mut Shard, session: SlotId, filter: Arc<str>, r
 pub(crate) fn send_next(shard: &mut Shard, session_id: SlotId, allowed: Allowed) -> Progress {
     let Some(session) = shard.clients.sessions.get_mut(session_id) else { return Progress::None };
     let reads = &mut session.outgoing().reads;
-    let pause = reads.pause;
+    let is_paused = reads.is_paused;
     let Some(read) = reads.front() else { return Progress::None };
     match &mut read.stage {
         ReadStage::Asked => Progress::None,
@@ -131,7 +132,7 @@ pub(crate) fn send_next(shard: &mut Shard, session_id: SlotId, allowed: Allowed)
             }
             Progress::Made
         }
-        ReadStage::Ask if pause == Pause::Yes => Progress::None,
+        ReadStage::Ask if is_paused => Progress::None,
         ReadStage::Ask => {
             let Some((at, after)) = read.next_question() else {
                 reads.pop();
@@ -162,10 +163,7 @@ fn ask(shard: &mut Shard, at: ShardId, question: RetainedQuestion) -> Progress {
 pub(crate) fn pause(shard: &mut Shard, session_id: SlotId) {
     let clients = &mut shard.clients;
     let Some(session) = clients.sessions.get_mut(session_id) else { return };
-    let Some(outgoing) = session.outgoing_if_any().filter(|outgoing| !outgoing.reads.is_empty()) else {
-        return;
-    };
-    outgoing.reads.pause = Pause::Yes;
+    session.outgoing().reads.is_paused = true;
     clients.deadlines.insert(clients.now.plus_ms(PAUSE_MS), Timer::RetainedReads(session_id));
 }
 
@@ -173,7 +171,7 @@ pub(crate) fn pause(shard: &mut Shard, session_id: SlotId) {
 pub(crate) fn go_on(shard: &mut Shard, session_id: SlotId) {
     let Some(session) = shard.clients.sessions.get_mut(session_id) else { return };
     let Some(outgoing) = session.outgoing_if_any() else { return };
-    outgoing.reads.pause = Pause::No;
+    outgoing.reads.is_paused = false;
     refill::refill(shard, session_id);
 }
 

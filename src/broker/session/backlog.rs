@@ -101,24 +101,15 @@ impl Backlog {
 
 #[cfg(test)]
 mod tests {
-    use ringmq_protocol::Qos;
-
     use super::*;
-    use crate::message::{Message, Meter, Parts, Retain};
-    use crate::session::Identifiers;
-
-    fn delivery(expires_ms: Option<u64>) -> Delivery {
-        let (qos, retain, expires) = (Qos::AtLeastOnce, Retain::No, expires_ms.map(Time::from_ms));
-        let parts = Parts { topic: "t", passed_on: &[], payload: &[], qos, retain, expires };
-        let message = Message::new(&parts, &Meter::default());
-        Delivery { message, qos, retain, identifiers: Identifiers::None, group: None }
-    }
+    use crate::session::tests::delivery;
 
     /// Pushes a delivery at a time into a backlog of three; returns what became of it and how many expired.
     fn push(backlog: &mut Backlog, now_ms: u64, expires_ms: Option<u64>) -> (Queued, u64) {
         let limits = BacklogLimits { count_max: 3, bytes_max: usize::MAX };
         let mut expired = 0;
-        let queued = backlog.push(delivery(expires_ms), limits, Time::from_ms(now_ms), &mut expired);
+        let delivery = delivery(expires_ms.map(Time::from_ms));
+        let queued = backlog.push(delivery, limits, Time::from_ms(now_ms), &mut expired);
         (queued, expired)
     }
 

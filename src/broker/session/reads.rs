@@ -34,14 +34,8 @@ pub(crate) struct Read {
     shards: Range<ShardId>,
     /// Where to go on at the present shard.
     after: Option<Box<str>>,
-    crowding: Crowding,
-}
-
-/// Whether a read was added where there were many.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Crowding {
-    No,
-    Yes,
+    /// Whether it was added where there were many.
+    is_crowded: bool,
 }
 
 impl Read {
@@ -71,17 +65,7 @@ pub(crate) struct Reads {
     /// Filters that were added when there were many; each is in the queue.
     crowded: BTreeSet<Arc<str>>,
     /// Whether no page is looked up now, so that others get their turn: a timer is set for going on.
-    pub(crate) pause: Pause,
-}
-
-/// Whether reads go on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) enum Pause {
-    /// They do.
-    #[default]
-    No,
-    /// They wait for a timer.
-    Yes,
+    pub(crate) is_paused: bool,
 }
 
 impl Reads {
@@ -98,12 +82,12 @@ impl Reads {
         receiver: RetainedFor,
         shards: Range<ShardId>,
     ) {
-        let crowding = if self.queue.len() < READS_EACH_MAX { Crowding::No } else { Crowding::Yes };
-        if crowding == Crowding::Yes && !self.crowded.insert(filter.clone()) {
+        let is_crowded = self.queue.len() >= READS_EACH_MAX;
+        if is_crowded && !self.crowded.insert(filter.clone()) {
             return;
         }
         let stage = ReadStage::Ask;
-        self.queue.push_back(Read { number, filter, receiver, stage, shards, after: None, crowding });
+        self.queue.push_back(Read { number, filter, receiver, stage, shards, after: None, is_crowded });
     }
 
     /// The read that is being done.
@@ -113,9 +97,7 @@ impl Reads {
 
     /// The read that is being done is over.
     pub(crate) fn pop(&mut self) {
-        if let Some(read) = self.queue.pop_front()
-            && read.crowding == Crowding::Yes
-        {
+        if let Some(read) = self.queue.pop_front().filter(|read| read.is_crowded) {
             self.crowded.remove(&read.filter);
         }
         if self.queue.is_empty() {

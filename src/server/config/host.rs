@@ -43,7 +43,7 @@ section! {
     /// Where to listen: `tcp://HOST:PORT` or `tls://HOST:PORT`. An IPv6 address stands in brackets; `0.0.0.0`
     /// and `[::]` are all addresses of the host; port 0 is any free port. The key must be given.
     url: ListenUrl = ListenUrl::default(), Domain::Url;
-    /// Name in the line of the log that tells where it listens; empty for none.
+    /// Name in the line of the log that tells where it listens; empty to use the url.
     name: String = String::new(), Domain::Name;
     /// Connections of this listener at once; 0 for no bound but `limits.connections_max`.
     connections_max: u32 = 0, Domain::count(0, 10_000_000);
