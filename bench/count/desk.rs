@@ -109,12 +109,12 @@ impl Desk {
             return false;
         }
         self.carry_letters(shard);
-        let mut sends = std::mem::take(&mut self.shards[shard].trays().sends);
+        let mut sends = self.shards[shard].take_sends();
         for connection in sends.drain(..) {
             self.take_output(shard, connection);
         }
-        self.shards[shard].trays().sends = sends;
-        for order in std::mem::take(&mut self.shards[shard].trays().orders) {
+        self.shards[shard].recycle_sends(sends);
+        for order in self.shards[shard].take_orders() {
             if let Order::Close(connection) = order {
                 self.shards[shard].take_last_output(connection);
             }

@@ -153,9 +153,9 @@ impl Broker {
 
     fn empty_trays(&mut self, shard: ShardId) {
         loop {
-            let trays = self.shards[usize::from(shard)].trays();
-            let (sends, orders) = (std::mem::take(&mut trays.sends), std::mem::take(&mut trays.orders));
-            for note in std::mem::take(&mut trays.notes) {
+            let broker = &mut self.shards[usize::from(shard)];
+            let (sends, orders) = (broker.take_sends(), broker.take_orders());
+            for note in std::mem::take(&mut broker.trays().notes) {
                 self.seen[usize::from(note.peer.port())].endings.push((note.client_id, note.ending));
             }
             if sends.is_empty() && orders.is_empty() {

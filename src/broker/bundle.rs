@@ -29,6 +29,8 @@ const LETTERS_GROWTH: usize = 16;
 /// Letters in the order in which they were posted.
 #[derive(Clone, Debug, Default)]
 pub struct Bundle {
+    /// Number of the first letter among all that its shard ever posted.
+    pub(crate) first_number: u64,
     letters: Vec<Letter>,
     /// Topics, properties and payloads of written messages, back to back, in the order of the letters.
     bytes: Vec<u8>,

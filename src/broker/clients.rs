@@ -117,6 +117,16 @@ impl Clients {
         }
     }
 
+    /// What is written to a connection from now on, and what it holds, must not leave before the letters written so far:
+    /// it acknowledges what they carry.
+    pub(crate) fn hold_behind_letters(&mut self, id: SlotId) {
+        if self.trays.letters_waiting() > 0
+            && let Some(connection) = self.connections.get_mut(id)
+        {
+            connection.flow.behind_letters = true;
+        }
+    }
+
     /// Writes an acknowledgement without properties.
     pub(crate) fn write_ack(&mut self, id: SlotId, kind: PacketType, packet_id: PacketId, reason: Reason) {
         self.write(id, |out, version| encode_ack(kind, version, packet_id, reason, out));

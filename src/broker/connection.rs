@@ -127,6 +127,10 @@ pub(crate) struct Flow {
     pub(crate) over_since: Option<Time>,
     /// The session has more to send once the queue drains.
     pub(crate) hungry: bool,
+    /// An acknowledgement among the unsent bytes must not leave before letters that were written with it.
+    pub(crate) behind_letters: bool,
+    /// It is held back until such letters are in their mailboxes.
+    pub(crate) is_held: bool,
 }
 
 /// What the next bytes hold.

@@ -49,6 +49,7 @@ pub mod time;
 pub mod topics;
 pub mod trays;
 
-pub use shard::{Output, Reading, Refused, Setup, Shard, WantsDrained};
+pub use shard::{Reading, Refused, Setup, Shard};
 pub use slab::SlotId;
 pub use time::Time;
+pub use trays::{Output, WantsDrained};

@@ -6,7 +6,6 @@
 use std::mem;
 use std::net::SocketAddr;
 
-use crate::access;
 use crate::bundle::Bundle;
 use crate::cause::{Cause, Level};
 use crate::clients::{Clients, Timer};
@@ -22,7 +21,7 @@ use crate::policy::{BrokerPolicy, ListenerPolicy};
 use crate::seed::{Identifiers, Seeds, ShardId};
 use crate::time::Time;
 use crate::topics::{KnownTopic, KnownTopics, Retained, Routes, SharedGroups, SharedRoutes, Subscriptions};
-use crate::trays::{ConnectionId, Trays};
+use crate::trays::{ConnectionId, Order, Output, Trays};
 
 /// What a shard is made from.
 #[derive(Clone, Debug)]
@@ -252,7 +251,28 @@ impl Shard {
         }
     }
 
-    /// Takes the bytes to send on a connection that was in the tray.
+    /// Takes the connections with bytes to send, once letters are posted. A connection whose bytes acknowledge what a
+    /// letter carries is left for a later call until that letter is in its mailbox: whatever its client does next, on
+    /// any shard, then comes after it.
+    pub fn take_sends(&mut self) -> Vec<ConnectionId> {
+        flow::take_sends(self)
+    }
+
+    /// Takes what to do with sockets, after [`Shard::take_sends`]. A close waits for letters likewise.
+    pub fn take_orders(&mut self) -> Vec<Order> {
+        mem::take(&mut self.clients.trays.orders)
+    }
+
+    /// Gives the emptied list of [`Shard::take_sends`] back, so that its memory is used again.
+    pub fn recycle_sends(&mut self, mut sends: Vec<ConnectionId>) {
+        let tray = &mut self.clients.trays.sends;
+        if tray.is_empty() {
+            sends.clear();
+            *tray = sends;
+        }
+    }
+
+    /// Takes the bytes to send on a connection that [`Shard::take_sends`] gave.
     pub fn take_output(&mut self, id: ConnectionId) -> Output {
         flow::take_output(self, id)
     }
@@ -272,13 +292,6 @@ impl Shard {
         sys::counters(self)
     }
 
-    /// Whether a client may publish to `topic` through listener `listener`: the access table, for the shell's
-    /// own use.
-    pub fn may_publish(&self, topic: &str, listener: u16) -> bool {
-        let policy = &self.setup.listeners[usize::from(listener)];
-        access::may_publish(topic, policy) == access::Verdict::Allowed
-    }
-
     /// The policy of the listener through which a connection came.
     pub(crate) fn policy(&self, listener: u16) -> &ListenerPolicy {
         &self.setup.listeners[usize::from(listener)]
@@ -288,22 +301,4 @@ impl Shard {
     pub(crate) fn has_peers(&self) -> bool {
         self.setup.shard_count > 1
     }
-}
-
-/// Bytes for one connection.
-#[derive(Debug)]
-pub struct Output {
-    /// What to send.
-    pub outbox: Outbox,
-    /// Whether [`Shard::drained`] must be called once it is sent, even if that is at once.
-    pub wants_drained: WantsDrained,
-}
-
-/// Whether a shard waits for the network to take the bytes it gave.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum WantsDrained {
-    /// It has more for this connection.
-    Yes,
-    /// It has not.
-    No,
 }

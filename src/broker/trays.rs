@@ -1,7 +1,8 @@
 //! The trays: what a batch of verbs leaves for the shell to do.
 //!
-//! Owns the lists. Must never know how they are emptied. The shell empties letters first, so that a letter is in
-//! its mailbox before the acknowledgement of what caused it is on the wire.
+//! Owns the lists. Must never know how they are emptied. The shell posts letters first. An acknowledgement leaves only
+//! when the letters of what it acknowledges are in their mailboxes, so that whatever its client does next, on any
+//! shard, comes after them.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -9,6 +10,7 @@ use std::net::SocketAddr;
 use crate::bundle::Bundle;
 use crate::cause::Ending;
 use crate::letter::Letter;
+use crate::outbox::Outbox;
 use crate::seed::ShardId;
 use crate::slab::SlotId;
 
@@ -42,6 +44,24 @@ pub struct HandOff {
     pub bytes: Vec<u8>,
 }
 
+/// Bytes for one connection.
+#[derive(Debug)]
+pub struct Output {
+    /// What to send.
+    pub outbox: Outbox,
+    /// Whether [`crate::Shard::drained`] must be called once it is sent, even if that is at once.
+    pub wants_drained: WantsDrained,
+}
+
+/// Whether a shard waits for the network to take the bytes it gave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WantsDrained {
+    /// It has more for this connection.
+    Yes,
+    /// It has not.
+    No,
+}
+
 /// The end of a connection, for the log.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Note {
@@ -53,16 +73,26 @@ pub struct Note {
     pub ending: Ending,
 }
 
+/// Something that waits until letters are in their mailboxes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Held {
+    /// The bytes of a connection.
+    Send(ConnectionId),
+    /// The close of a connection, with its last bytes.
+    Close(ConnectionId),
+}
+
 /// What is waiting for the shell.
 #[derive(Debug, Default)]
 pub struct Trays {
     /// Connections with bytes to send, each once.
-    pub sends: Vec<ConnectionId>,
-
+    pub(crate) sends: Vec<ConnectionId>,
     /// What to do with sockets.
-    pub orders: Vec<Order>,
+    pub(crate) orders: Vec<Order>,
     /// What to log.
     pub notes: Vec<Note>,
+    /// What must not leave before a letter, in the order of the letters' numbers.
+    held: VecDeque<(u64, Held)>,
     /// Letters, by receiving shard: the last bundle is the one that is being filled.
     letters: Vec<VecDeque<Bundle>>,
     /// What each shard is to be told that is known here, once all letters before are on their way: who then looks for a
@@ -103,7 +133,9 @@ impl Trays {
         let Trays { letters, spares, bundle_letters_max, .. } = self;
         let bundles = &mut letters[usize::from(to)];
         if bundles.back().is_none_or(|last| last.is_full(*bundle_letters_max)) {
-            bundles.push_back(spares.pop().unwrap_or_default());
+            let mut bundle = spares.pop().unwrap_or_default();
+            bundle.first_number = self.letters_posted;
+            bundles.push_back(bundle);
         }
         let bundle = bundles.back_mut().expect("there is one to be filled");
         let letter = write(bundle);
@@ -131,6 +163,25 @@ impl Trays {
         self.letters[usize::from(to)].push_front(bundle);
     }
 
+    /// Lets something wait until every letter written so far is in its mailbox.
+    pub(crate) fn hold(&mut self, held: Held) {
+        self.held.push_back((self.letters_posted, held));
+    }
+
+    /// Whether something waits for letters.
+    pub(crate) fn is_holding(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Takes what waits for no letter any more.
+    pub(crate) fn take_released(&mut self) -> impl Iterator<Item = Held> + use<> {
+        let waiting = self.letters.iter().filter_map(VecDeque::front);
+        let first_waiting = waiting.map(|bundle| bundle.first_number).min().unwrap_or(u64::MAX);
+        let count = self.held.partition_point(|(number, _)| *number < first_waiting);
+        let released: Vec<Held> = self.held.drain(..count).map(|(_, held)| held).collect();
+        released.into_iter()
+    }
+
     /// Takes a bundle whose letters are read.
     pub(crate) fn recycle(&mut self, bundle: Bundle) {
         if self.spares.len() < SPARES_MAX {
@@ -155,7 +206,8 @@ impl Trays {
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.sends.is_empty() && self.orders.is_empty() && self.notes.is_empty() && self.letters_waiting == 0
+        let is_waiting = self.letters_waiting > 0 || self.is_holding();
+        self.sends.is_empty() && self.orders.is_empty() && self.notes.is_empty() && !is_waiting
     }
 }
 

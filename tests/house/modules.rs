@@ -53,7 +53,7 @@ const BROKER: &[Row] = &[
     ("slab", &["pages"]),
     ("time", &[]),
     ("topics", &["pages", "slab", "time"]),
-    ("trays", &["bundle", "cause", "letter", "seed", "slab"]),
+    ("trays", &["bundle", "cause", "letter", "outbox", "seed", "slab"]),
 ];
 
 /// The server. Configuration knows nobody; what decides from bytes alone knows neither sockets nor shards.

@@ -20,7 +20,7 @@ const CENTRE: &[(&str, usize)] = &[
     ("src/broker/clients.rs", 220),
     ("src/broker/session/mod.rs", 280),
     ("src/broker/handlers/mod.rs", 100),
-    ("src/server/net/pump.rs", 380),
+    ("src/server/net/pump.rs", 390),
     ("src/server/runtime/launch.rs", 340),
 ];
 

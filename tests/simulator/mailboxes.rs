@@ -9,12 +9,12 @@ use ringmq_broker::seed::ShardId;
 
 use super::sabotage::Saboteur;
 
-/// One mailbox for each pair of shards.
+/// One mailbox for each shard, as in the server: what one shard posted before another stays before it.
 #[derive(Debug)]
 pub struct Mailboxes {
-    /// By sender, then by receiver.
-    boxes: Vec<Vec<VecDeque<Bundle>>>,
-    /// Letters that were ever put in, likewise.
+    /// By receiver; each bundle with the shard that posted it.
+    boxes: Vec<VecDeque<(ShardId, Bundle)>>,
+    /// Letters that were ever put in, by sender, then by receiver.
     posted: Vec<Vec<u64>>,
     bundles_max: usize,
 }
@@ -22,9 +22,8 @@ pub struct Mailboxes {
 impl Mailboxes {
     /// Empty ones with room for `bundles_max` bundles each.
     pub fn new(shard_count: u16, bundles_max: usize) -> Mailboxes {
-        let row = || (0..shard_count).map(|_| VecDeque::new()).collect();
         Mailboxes {
-            boxes: (0..shard_count).map(|_| row()).collect(),
+            boxes: (0..shard_count).map(|_| VecDeque::new()).collect(),
             posted: vec![vec![0; usize::from(shard_count)]; usize::from(shard_count)],
             bundles_max,
         }
@@ -38,24 +37,26 @@ impl Mailboxes {
         bundle: Bundle,
         saboteur: &mut Saboteur,
     ) -> Result<(), Bundle> {
-        let mailbox = &mut self.boxes[usize::from(from)][usize::from(to)];
+        let mailbox = &mut self.boxes[usize::from(to)];
         if mailbox.len() >= self.bundles_max {
             return Err(bundle);
         }
+        let before = mailbox.iter().rposition(|(sender, _)| *sender == from);
         for _ in 0..saboteur.copies() {
             self.posted[usize::from(from)][usize::from(to)] += bundle.len() as u64;
-            mailbox.push_back(bundle.clone());
+            mailbox.push_back((from, bundle.clone()));
         }
-        let len = mailbox.len();
-        if len > 1 && saboteur.swaps() {
-            mailbox.swap(len - 1, len - 2);
+        if let Some(before) = before
+            && saboteur.swaps()
+        {
+            mailbox.swap(before, mailbox.len() - 1);
         }
         Ok(())
     }
 
-    /// Takes the next bundle.
-    pub fn take(&mut self, from: ShardId, to: ShardId) -> Option<Bundle> {
-        self.boxes[usize::from(from)][usize::from(to)].pop_front()
+    /// Takes the next bundle for a shard, with its sender.
+    pub fn take(&mut self, to: ShardId) -> Option<(ShardId, Bundle)> {
+        self.boxes[usize::from(to)].pop_front()
     }
 
     /// Letters ever posted by a shard, by receiver.
@@ -63,13 +64,13 @@ impl Mailboxes {
         &self.posted[usize::from(from)]
     }
 
-    /// Letters under way from one shard to another.
-    pub fn waiting(&self, from: ShardId, to: ShardId) -> usize {
-        self.boxes[usize::from(from)][usize::from(to)].iter().map(Bundle::len).sum()
+    /// Whether no letter is under way to a shard.
+    pub(crate) fn is_empty_for(&self, to: ShardId) -> bool {
+        self.boxes[usize::from(to)].is_empty()
     }
 
     /// Whether no letter is under way.
     pub fn is_empty(&self) -> bool {
-        self.boxes.iter().flatten().all(VecDeque::is_empty)
+        self.boxes.iter().all(VecDeque::is_empty)
     }
 }

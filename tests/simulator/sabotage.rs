@@ -24,17 +24,20 @@ pub enum Sabotage {
     RepeatPublish,
     /// A repeated PUBLISH says that it is none.
     ClearDup,
+    /// Bytes of clients are handed in before letters that already wait.
+    ReadBeforeLetters,
 }
 
 impl Sabotage {
     /// Everything that can be broken.
-    pub const ALL: [Sabotage; 6] = [
+    pub const ALL: [Sabotage; 7] = [
         Sabotage::LoseLetter,
         Sabotage::RepeatLetter,
         Sabotage::SwapLetters,
         Sabotage::LosePacket,
         Sabotage::RepeatPublish,
         Sabotage::ClearDup,
+        Sabotage::ReadBeforeLetters,
     ];
 }
 
@@ -67,6 +70,11 @@ impl Saboteur {
     /// Whether the bundle that was posted last overtakes the one before it.
     pub(crate) fn swaps(&mut self) -> bool {
         self.kind == Sabotage::SwapLetters && self.random.chance(SWAP_PERCENT)
+    }
+
+    /// Whether bytes are handed in before the letters that wait.
+    pub(crate) fn reads_before_letters(&self) -> bool {
+        self.kind == Sabotage::ReadBeforeLetters
     }
 
     /// Bytes for a client, which are whole packets.

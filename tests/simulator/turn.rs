@@ -20,10 +20,12 @@ impl World {
         if self.holds() {
             return moved;
         }
-        moved |= self.adopt(shard);
         moved |= self.take_letters(shard);
-        for wire in self.wires_of(shard) {
-            moved |= self.serve(shard, wire);
+        if self.may_read(shard) {
+            moved |= self.adopt(shard);
+            for wire in self.wires_of(shard) {
+                moved |= self.serve(shard, wire);
+            }
         }
         self.empty_trays(shard) | moved
     }
@@ -106,24 +108,22 @@ impl World {
     }
 
     fn take_letters(&mut self, shard: ShardId) -> bool {
-        let mut senders: Vec<ShardId> = (0..self.setup.shard_count).filter(|&from| from != shard).collect();
-        if self.weather.hold_percent > 0 {
-            self.random.shuffle(&mut senders);
-        }
         let mut moved = false;
-        for from in senders {
-            while !self.holds() && !self.is_holding_letters {
-                let Some(bundle) = self.mailboxes.take(from, shard) else { break };
-                for letter in bundle.letters() {
-                    self.digest
-                        .add(u64::from(letter.rank()) << 32 | u64::from(from) << 16 | u64::from(shard));
-                    self.tell(What::Taken { from, to: shard });
-                }
-                self.shards[usize::from(shard)].deliver(self.now, from, bundle);
-                moved = true;
+        while !self.is_holding_letters && !self.holds() {
+            let Some((from, bundle)) = self.mailboxes.take(shard) else { break };
+            for letter in bundle.letters() {
+                self.digest.add(u64::from(letter.rank()) << 32 | u64::from(from) << 16 | u64::from(shard));
+                self.tell(What::Taken { from, to: shard });
             }
+            self.shards[usize::from(shard)].deliver(self.now, from, bundle);
+            moved = true;
         }
         moved
+    }
+
+    /// Whether bytes may be handed in: the letters that wait come first, as they may be what the bytes follow from.
+    fn may_read(&self, shard: ShardId) -> bool {
+        self.mailboxes.is_empty_for(shard) || self.is_holding_letters || self.saboteur.reads_before_letters()
     }
 
     /// Tells the shard what happened on one wire.
@@ -171,9 +171,8 @@ impl World {
         let bytes: Vec<u8> = wire.to_broker.drain(..count).collect();
         let broker = &mut self.shards[usize::from(shard)];
         broker.receive(self.now, connection, &bytes);
-        let is_handed_off = |order: &Order| matches!(order, Order::HandOff(h) if h.connection == connection);
-        let (reading, is_leaving) =
-            (broker.reading(connection), broker.trays().orders.iter().any(is_handed_off));
+        // One that is on its way to its home is unknown here at once.
+        let (reading, is_leaving) = (broker.reading(connection), broker.peer(connection).is_none());
         wire.unhandled.extend(bytes);
         if reading == Reading::Once {
             return;
@@ -216,8 +215,8 @@ impl World {
         }
         self.tell_notes(shard);
         let mut moved = self.post_letters(shard);
-        let trays = self.shards[usize::from(shard)].trays();
-        let (sends, orders) = (std::mem::take(&mut trays.sends), std::mem::take(&mut trays.orders));
+        let broker = &mut self.shards[usize::from(shard)];
+        let (sends, orders) = (broker.take_sends(), broker.take_orders());
         moved |= !sends.is_empty() || !orders.is_empty();
         let told = self.facts.as_ref().map_or(0, Vec::len);
         for connection in sends {
@@ -227,6 +226,8 @@ impl World {
             self.carry_out(shard, order);
         }
         self.sort_given(told);
+        let letters_waiting = self.shards[usize::from(shard)].trays().letters_waiting();
+        self.is_congested[usize::from(shard)] = letters_waiting > 0;
         moved
     }
 
@@ -270,7 +271,9 @@ impl World {
     fn send_output(&mut self, shard: ShardId, connection: ConnectionId) {
         let output = self.shards[usize::from(shard)].take_output(connection);
         let Some(&id) = self.owned[usize::from(shard)].get(&connection) else { return };
-        let has_waited = self.wires[id.0].owes_drained | std::mem::take(&mut self.wires[id.0].was_behind);
+        let wire = &mut self.wires[id.0];
+        let is_behind = wire.owes_drained | std::mem::take(&mut wire.was_behind);
+        let has_waited = is_behind || self.is_congested[usize::from(shard)];
         let pace = if has_waited { Pace::Behind } else { Pace::AtOnce };
         self.put(id, output.outbox, pace);
         let wire = &mut self.wires[id.0];

@@ -49,6 +49,8 @@ pub struct World {
     pub(crate) saboteur: Saboteur,
     pub(crate) digest: Digest,
     pub(crate) notes: Vec<Note>,
+    /// Shards with letters that did not fit into their mailboxes: what leaves now may have waited for them.
+    pub(crate) is_congested: Vec<bool>,
     /// Letters stay in their mailboxes.
     pub(crate) is_holding_letters: bool,
     /// Wires whose CONNECT was handled.
@@ -74,6 +76,7 @@ impl World {
             saboteur: Saboteur::new(setup.sabotage, setup.seed),
             digest: Digest::default(),
             notes: Vec::new(),
+            is_congested: vec![false; usize::from(shard_count)],
             is_holding_letters: false,
             connects: 0,
             facts: None,

@@ -40,6 +40,8 @@ pub(crate) fn attach(shard: &mut Shard, id: SlotId, packet: &Connect<'_>) {
     will::keep(shard, session, packet);
     shared::set_presence(shard, session, Presence::Connected);
     shard.clients.counters.connects_accepted += 1;
+    // Behind the last bytes of the connection before, which may wait for letters themselves.
+    shard.clients.hold_behind_letters(id);
     connack::connack(shard, id, found, &properties);
     refill::resume(shard, session);
 }

@@ -301,6 +301,7 @@ fn acknowledge(
     reason: Reason,
 ) -> Result<(), Ending> {
     if let Some(kind) = publish_ack_kind(qos) {
+        shard.clients.hold_behind_letters(id);
         shard.clients.write_ack(id, kind, packet_id, reason);
     }
     Ok(())

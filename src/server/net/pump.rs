@@ -207,8 +207,22 @@ impl Pump {
 
     /// Handles letters and homecomings, a bounded number; tells whether there may be more.
     fn empty_inbox(&mut self) -> Next {
-        for _ in 0..BATCHES_PER_TURN_MAX {
-            let Some(posted) = self.mailbox.take() else { return Next::Wait };
+        if self.take_batches(BATCHES_PER_TURN_MAX) < BATCHES_PER_TURN_MAX { Next::Wait } else { Next::Again }
+    }
+
+    /// Handles the letters that are in the mailbox now. What a client sends, or that it leaves, may follow from an
+    /// acknowledgement that another shard gave, and the letters of that were posted before: they come first.
+    fn take_letters_before_bytes(&mut self) {
+        let waiting = self.mailbox.len();
+        if waiting > 0 {
+            self.take_batches(waiting);
+        }
+    }
+
+    /// Handles at most so many batches of the mailbox; tells how many there were.
+    fn take_batches(&mut self, batches_max: usize) -> usize {
+        for taken in 0..batches_max {
+            let Some(posted) = self.mailbox.take() else { return taken };
             match posted.batch {
                 Batch::Letters(bundle) => {
                     let now = self.now();
@@ -217,7 +231,7 @@ impl Pump {
                 Batch::Handoff(handoff) => self.arrived.push(*handoff),
             }
         }
-        Next::Again
+        batches_max
     }
 
     fn send_off_departing(&mut self) {
@@ -289,6 +303,7 @@ impl Handler for Pump {
 
     fn data(&mut self, id: SocketId, bytes: &mut [u8]) {
         self.load.begin();
+        self.take_letters_before_bytes();
         if receive::bytes(self, id, bytes) == Step::AskAgain {
             self.stepped.push(id);
         }
@@ -308,6 +323,7 @@ impl Handler for Pump {
     }
 
     fn closed(&mut self, id: SocketId, why: Closed) {
+        self.take_letters_before_bytes();
         let Some(wire) = self.wires.remove(id) else { return };
         self.setup.census.leave(wire.listener);
         let cause = match why {

@@ -20,12 +20,12 @@ pub(crate) fn empty(pump: &mut Pump, net: &mut Network) {
     for (socket, bytes) in std::mem::take(&mut pump.tls_output) {
         push(net, socket, Segment::Bytes(bytes));
     }
-    let sends = std::mem::take(&mut pump.shard.trays().sends);
+    let sends = pump.shard.take_sends();
     for &connection in &sends {
         send(pump, net, connection);
     }
-    recycle_list(pump, sends);
-    for order in std::mem::take(&mut pump.shard.trays().orders) {
+    pump.shard.recycle_sends(sends);
+    for order in pump.shard.take_orders() {
         carry_out(pump, net, order);
     }
     for socket in std::mem::take(&mut pump.peer_closed) {
@@ -36,15 +36,6 @@ pub(crate) fn empty(pump: &mut Pump, net: &mut Network) {
     }
     for note in std::mem::take(&mut pump.shard.trays().notes) {
         pump.log.ended(&note);
-    }
-}
-
-/// Keeps the capacity of the list of sends.
-fn recycle_list(pump: &mut Pump, mut sends: Vec<ConnectionId>) {
-    let tray = &mut pump.shard.trays().sends;
-    if tray.is_empty() {
-        sends.clear();
-        *tray = sends;
     }
 }
 

@@ -68,6 +68,11 @@ impl Mailbox {
         self.outboxes.len() as ShardId
     }
 
+    /// Number of batches that came in and were not taken.
+    pub(crate) fn len(&self) -> usize {
+        self.inbox.len()
+    }
+
     /// The next batch that came in.
     pub(crate) fn take(&self) -> Option<Posted> {
         self.inbox.try_recv().ok()

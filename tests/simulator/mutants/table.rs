@@ -109,6 +109,18 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         to: "will::forget(shard, id);",
     },
     Mutant {
+        name: "an acknowledgement leaves before the letters of its message",
+        file: "handlers/publish.rs",
+        from: "shard.clients.hold_behind_letters(id);\n        shard.clients.write_ack",
+        to: "shard.clients.write_ack",
+    },
+    Mutant {
+        name: "a connection that takes over is answered before the old one",
+        file: "handlers/attach.rs",
+        from: "shard.clients.hold_behind_letters(id);",
+        to: "",
+    },
+    Mutant {
         name: "SUBACK does not wait for the other shards",
         file: "handlers/suback.rs",
         from: "if shard.announced.is_settled() {",

@@ -187,7 +187,30 @@ impl Oracle {
         let publication = self.dues[due].publication;
         self.dues[due].is_given = true;
         self.sessions[seen.session].last_given.insert(key, publication);
+        self.check_causal_order(seen, message, publication)?;
         Ok(Some(publication))
+    }
+
+    /// Whoever published it: what was acknowledged before another message of its topic came in is given before it.
+    fn check_causal_order(
+        &mut self,
+        seen: &Seen<'_>,
+        message: &Message,
+        publication: usize,
+    ) -> Result<(), Complaint> {
+        let key = (message.topic.clone(), seen.publish.qos);
+        let newest = self.sessions[seen.session].newest_given.get(&key).copied().unwrap_or(0);
+        // A message that its publisher had to repeat may be any of its publications.
+        let dues = seen.ids.iter().filter_map(|&id| self.dues_of.get(&(seen.session, id))).flatten();
+        let mut publications = dues.map(|&due| &self.publications[self.dues[due].publication]);
+        if publications.all(|publication| publication.acknowledged.is_some_and(|at| at < newest)) {
+            return Err("came after a message that was published once it had been acknowledged".into());
+        }
+        let publication = &self.publications[publication];
+        if publication.is_sent {
+            self.sessions[seen.session].newest_given.insert(key, newest.max(publication.at));
+        }
+        Ok(())
     }
 
     /// A delivery that could be one of several kinds: what is owed comes first.
@@ -264,7 +287,7 @@ impl Oracle {
             return if told_s.is_none() { Ok(()) } else { Err("has an expiry that nobody gave it".into()) };
         };
         let is_first = !seen.publish.dup && seen.pace == Pace::AtOnce;
-        if is_first && expires_ms <= self.now_ms {
+        if is_first && expires_ms < self.now_ms {
             return Err(format!("was given {} ms after it expired", self.now_ms - expires_ms));
         }
         if !side.is_some_and(|connection| connection.version.is_v5()) {

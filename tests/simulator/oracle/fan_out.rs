@@ -15,7 +15,14 @@ impl Oracle {
         let message = messages.get(id);
         let publication = self.publications.len();
         let expires_ms = message.expiry_s.map(|s| self.now_ms + u64::from(s) * 1000);
-        self.publications.push(Publication { message: id, shard, at: self.moment, expires_ms });
+        self.publications.push(Publication {
+            message: id,
+            shard,
+            at: self.moment,
+            is_sent: false,
+            acknowledged: None,
+            expires_ms,
+        });
         self.expect_elsewhere(publication, message);
         self.reach(publication, shard, messages);
         for to in (0..self.shard_count).filter(|&to| to != shard) {

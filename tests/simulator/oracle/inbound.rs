@@ -104,7 +104,9 @@ impl Oracle {
                 is_own && (message.qos, message.expiry_s) == (publish.qos, expiry_s)
             });
             let id = *found.last().ok_or("a publish that nobody made")?;
-            publication = Some(self.publish(id, self.sessions[session].shard, messages));
+            let new = self.publish(id, self.sessions[session].shard, messages);
+            self.publications[new].is_sent = true;
+            publication = Some(new);
         }
         if let (Some(kind), Some(id), Some(connection)) = (kind, publish.packet_id, self.connection_mut(wire))
         {

@@ -69,6 +69,7 @@ impl Oracle {
             connections: 0,
             packet_bytes_min: u32::MAX,
             last_given: BTreeMap::new(),
+            newest_given: BTreeMap::new(),
         });
         self.living.insert(client.to_owned(), index);
         index

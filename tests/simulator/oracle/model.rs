@@ -140,6 +140,8 @@ pub(crate) struct Session {
     pub(crate) packet_bytes_min: u32,
     /// Last publication given first, by publisher, topic, published QoS and QoS of the delivery.
     pub(crate) last_given: BTreeMap<(usize, String, Qos, Qos), usize>,
+    /// When the newest of the publications given first came in, by topic and QoS of the delivery.
+    pub(crate) newest_given: BTreeMap<(String, Qos), Moment>,
 }
 
 /// One connection that has sent its CONNECT.
@@ -186,6 +188,10 @@ pub(crate) struct Publication {
     /// Shard where it came in.
     pub(crate) shard: u16,
     pub(crate) at: Moment,
+    /// A client sent it just then; else it is a will.
+    pub(crate) is_sent: bool,
+    /// When its publisher was given the first acknowledgement.
+    pub(crate) acknowledged: Option<Moment>,
     pub(crate) expires_ms: Option<u64>,
 }
 

@@ -111,6 +111,9 @@ impl Oracle {
 
     fn check_publish_ack(&mut self, wire: WireId, kind: PacketType, ack: &Ack<'_>) -> Result<(), Complaint> {
         let publication = self.take_ack(wire, kind, ack.packet_id)?;
+        if let Some(publication) = publication {
+            self.publications[publication].acknowledged.get_or_insert(self.moment);
+        }
         match (ack.reason, publication) {
             (Reason::Success, _) => Ok(()),
             (Reason::NoMatchingSubscribers, Some(publication)) => {
