@@ -21,6 +21,11 @@ macro_rules! counters {
         }
 
         impl Counters {
+    /// Deliveries that one receiver did not get, so far.
+    pub(crate) fn dropped_by_receivers(&self) -> u64 {
+        self.dropped_send_queue + self.dropped_backlog + self.dropped_too_large + self.dropped_offline
+    }
+
             /// Adds another shard's figures to these.
             pub fn add(&mut self, other: &Counters) {
                 $(self.$field += other.$field;)*
@@ -116,6 +121,8 @@ counters! {
     dropped_by_client: Counter;
     /// Retained messages not stored because a retained limit was reached after the publish had been accepted.
     dropped_retained: Counter;
+    /// Pages of retained messages looked up again, since too much came meanwhile to tell what of them was old.
+    retained_pages_again: Counter;
     /// Wills published.
     wills_published: Counter;
     /// Letters posted to other shards.

@@ -210,6 +210,11 @@ impl Message {
         self.0.head.parts(self.bytes())
     }
 
+    /// Whether `topic` is its topic. Does not look at the name as text.
+    pub(crate) fn is_on(&self, topic: &str) -> bool {
+        self.bytes().get(..usize::from(self.0.head.topic_bytes)) == Some(topic.as_bytes())
+    }
+
     /// Application bytes.
     pub fn payload(&self) -> &[u8] {
         self.0.head.payload(self.bytes())

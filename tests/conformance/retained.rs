@@ -17,6 +17,7 @@ proofs! {
     handling_1_sends_to_new_subscriptions: "5:MQTT-3.3.1-10";
     handling_2_sends_nothing: "5:MQTT-3.3.1-11";
     many_retained_messages_arrive_within_the_quota: "rule:retained-within-quota", "311:MQTT-3.3.1-6";
+    a_retained_message_never_follows_one_that_replaces_it: "rule:retained-not-stale", "5:MQTT-4.6.0-6";
     a_read_that_was_given_up_leaves_nothing_to_the_next: "5:MQTT-3.3.1-9", "311:MQTT-3.3.1-6";
     a_retained_message_that_is_not_kept_leaves_no_older_one: "5:MQTT-3.3.1-5", "311:MQTT-3.3.1-5";
     a_search_that_takes_long_goes_on_after_a_pause: "5:MQTT-3.3.1-9", "311:MQTT-3.3.1-6";
@@ -168,6 +169,30 @@ fn many_retained_messages_arrive_within_the_quota(t: &Trial) {
     let wanted: Vec<String> = ["000"].into_iter().map(String::from).chain((0..700).map(|n| format!("{n:03}"))).collect();
     assert_eq!(got, wanted);
     b.expect_silence();
+}
+
+fn a_retained_message_never_follows_one_that_replaces_it(t: &Trial) {
+    let mut a = t.client("a");
+    for topic in ["s/0", "s/1", "s/2", "s/3", "s/4"] {
+        a.publish(Publish::new(topic, "old").qos(1).retained());
+    }
+    // The window lets one message through, so that the others wait.
+    let mut b = t.connect(Connect::new("b").with(crate::wire::properties::RECEIVE_MAXIMUM, 1_u16));
+    b.subscribe("s/+", 1);
+    let first = b.take();
+    for topic in ["s/0", "s/1", "s/2", "s/3", "s/4"] {
+        let text = if topic == "s/3" { "" } else { "new" };
+        a.publish(Publish::new(topic, text).qos(1).retained());
+    }
+    b.acknowledge(&first);
+    let mut last = std::collections::BTreeMap::from([(first.topic.clone(), first.text().to_string())]);
+    while let Some(packet) = b.poll() {
+        let Packet::Publish(message) = packet else { panic!("b receives {packet:?}") };
+        b.acknowledge(&message);
+        last.insert(message.topic.clone(), message.text().to_string());
+    }
+    let last: Vec<_> = last.into_values().collect();
+    assert_eq!(last, ["new", "new", "new", "", "new"]);
 }
 
 fn retained_messages_have_the_lower_qos(t: &Trial) {

@@ -9,12 +9,15 @@ use crate::connection::{Connection, Stage};
 use crate::counters::Counters;
 use crate::front::Front;
 use crate::handlers::form::{Body, Form, Look};
-use crate::message::Retain;
+use crate::letter::RetainedFor;
+use crate::message::{Message, Retain};
 use crate::outbox::SPLICE_BYTES_MIN;
-use crate::publication::Publication;
+use crate::publication::{Publication, Publisher};
 use crate::session::backlog::{BacklogLimits, Queued};
+use crate::session::reads::Reads;
 use crate::session::{Delivery, Identifiers, Session};
 use crate::slab::SlotId;
+use crate::time::Time;
 use crate::topics::GroupId;
 
 /// Who gets a message, and how.
@@ -34,6 +37,59 @@ pub(crate) struct Receiver<'a> {
 /// Hands a message to one session.
 pub(crate) fn deliver(clients: &mut Clients, to: &Receiver<'_>, publication: &mut Publication<'_>) {
     let Some(session) = clients.sessions.at(to.session) else { return };
+    if session.is_reading() {
+        while_reading(clients, to, publication);
+    } else {
+        hand_over(clients, to, publication);
+    }
+}
+
+/// The session is being sent retained messages, and one that is older than this message must not come after it. If this
+/// message replaces it, it is not sent at all; else it goes first, if it waits in the page at hand [MQTT-4.6.0-6].
+#[cold]
+fn while_reading(clients: &mut Clients, to: &Receiver<'_>, publication: &mut Publication<'_>) {
+    let topic = publication.parts.topic;
+    let replaces = publication.parts.retain == Retain::Yes;
+    if !replaces
+        && let Some((copy, receiver)) = reads_of(clients, to).and_then(|reads| reads.take_copy(topic))
+    {
+        retained(clients, to.session, &copy, receiver);
+    }
+    let dropped = clients.counters.dropped_by_receivers();
+    hand_over(clients, to, publication);
+    let is_taken = clients.counters.dropped_by_receivers() == dropped;
+    if replaces
+        && is_taken
+        && let Some(reads) = reads_of(clients, to)
+    {
+        reads.take_copy(topic);
+        reads.note_newer(topic);
+    }
+}
+
+fn reads_of<'a>(clients: &'a mut Clients, to: &Receiver<'_>) -> Option<&'a mut Reads> {
+    Some(&mut clients.sessions.at(to.session)?.outgoing_if_any()?.reads)
+}
+
+/// A retained message to its new subscriber, with RETAIN 1 [MQTT-3.3.1-8 of 3.1.1].
+pub(crate) fn retained(clients: &mut Clients, session: u32, message: &Message, receiver: RetainedFor) {
+    if has_expired(clients, message.expires()) {
+        return;
+    }
+    let identifier = [receiver.identifier];
+    let to = Receiver {
+        session,
+        qos: receiver.options.qos(),
+        retain: Retain::Yes,
+        identifiers: if receiver.identifier == 0 { &[] } else { &identifier },
+        group: None,
+    };
+    let serial = clients.next_serial();
+    hand_over(clients, &to, &mut Publication::of_message(message, Publisher::default(), serial));
+}
+
+fn hand_over(clients: &mut Clients, to: &Receiver<'_>, publication: &mut Publication<'_>) {
+    let Some(session) = clients.sessions.at(to.session) else { return };
     let qos = to.qos.min(publication.parts.qos);
     match (qos, session.connection) {
         (Qos::AtMostOnce, Some(connection)) => at_most_once(clients, connection, to, publication),
@@ -42,6 +98,14 @@ pub(crate) fn deliver(clients: &mut Clients, to: &Receiver<'_>, publication: &mu
             acknowledged(clients, connection, &Receiver { qos, ..*to }, publication);
         }
     }
+}
+
+/// Whether a message's time was over before it got this far [MQTT-3.3.2-5]; counted if so. The moment itself is in time, so
+/// that an interval of 0 reaches who is there on every shard.
+pub(crate) fn has_expired(clients: &mut Clients, expires: Option<Time>) -> bool {
+    let has_expired = expires.is_some_and(|expires| expires < clients.now);
+    clients.counters.dropped_expired += u64::from(has_expired);
+    has_expired
 }
 
 /// QoS 0: into the send queue, or dropped when that is full.

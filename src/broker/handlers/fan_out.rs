@@ -11,7 +11,6 @@ use crate::message::Retain;
 use crate::policy::Overlapping;
 use crate::publication::Publication;
 use crate::shard::Shard;
-use crate::time::Time;
 use crate::topics::Subscriber;
 
 /// Whether anybody wanted a message.
@@ -66,14 +65,6 @@ fn publish_elsewhere(shard: &mut Shard, publication: &mut Publication<'_>) -> Re
 /// The local part of a message from another shard. It goes no further.
 pub(crate) fn publish_here(shard: &mut Shard, publication: &mut Publication<'_>) {
     publish_to_subscribers(shard, publication);
-}
-
-/// Whether a message's time was over before it got this far [MQTT-3.3.2-5]; counted if so. The moment itself is in time, so
-/// that an interval of 0 reaches who is there on every shard.
-pub(crate) fn has_expired(shard: &mut Shard, expires: Option<Time>) -> bool {
-    let has_expired = expires.is_some_and(|expires| expires < shard.clients.now);
-    shard.clients.counters.dropped_expired += u64::from(has_expired);
-    has_expired
 }
 
 fn publish_to_subscribers(shard: &mut Shard, publication: &mut Publication<'_>) -> Reach {

@@ -1,7 +1,7 @@
 //! Letters from another shard: which handler each is for, and the messages enclosed in them.
 
 use crate::bundle::{Bundle, Enclosures};
-use crate::handlers::{announce, fan_out, memory, retained, shared, sys};
+use crate::handlers::{announce, deliver, fan_out, memory, retained, shared, sys};
 use crate::letter::{Enclosed, Letter};
 use crate::publication::{Publication, Publisher};
 use crate::seed::ShardId;
@@ -46,7 +46,7 @@ pub(crate) fn with_message(
     match message {
         Enclosed::Written(written) => {
             let reading = enclosures.take(*written);
-            if fan_out::has_expired(shard, written.expires) {
+            if deliver::has_expired(&mut shard.clients, written.expires) {
                 return;
             }
             let known = shard.topics.known.take_by(written.fingerprint, reading.topic);
@@ -56,7 +56,7 @@ pub(crate) fn with_message(
             hand_out(shard, publication.knowing(known), written.fingerprint, then);
         }
         Enclosed::Shared(content) => {
-            if fan_out::has_expired(shard, content.expires()) {
+            if deliver::has_expired(&mut shard.clients, content.expires()) {
                 return;
             }
             let publication = Publication::of_content(content, publisher, serial);

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use ringmq_protocol::Qos;
 
 use crate::clients::Timer;
-use crate::handlers::deliver::{Receiver, deliver};
-use crate::handlers::fan_out::has_expired;
+use crate::handlers::deliver;
 use crate::handlers::refill::{self, Allowed, Progress};
 use crate::letter::{Letter, ReadId, RetainedAnswer, RetainedFor, RetainedQuestion};
-use crate::message::{Content, Message, Retain};
-use crate::publication::{Publication, Publisher};
+use crate::message::{Content, Message};
+use crate::publication::Publication;
 use crate::seed::{ShardId, shard_of};
-use crate::session::reads::ReadStage;
+use crate::session::reads::{Page, ReadStage};
 use crate::shard::Shard;
 use crate::slab::SlotId;
 use crate::topics::{Entry, PageQuery, is_wildcard};
@@ -126,7 +125,7 @@ pub(crate) fn send_next(shard: &mut Shard, session_id: SlotId, allowed: Allowed)
             match page.pop_front() {
                 Some(message) => {
                     let receiver = read.receiver;
-                    send(shard, session_id, &message, receiver);
+                    deliver::retained(&mut shard.clients, session_id.index(), &message, receiver);
                 }
                 None => read.stage = ReadStage::Ask,
             }
@@ -143,7 +142,7 @@ pub(crate) fn send_next(shard: &mut Shard, session_id: SlotId, allowed: Allowed)
             let read_id = ReadId { session: session_id, number: read.number };
             let question =
                 RetainedQuestion { read: read_id, filter: read.filter.clone(), after: after.map(Box::from) };
-            read.stage = ReadStage::Asked;
+            reads.asked();
             ask(shard, at, question)
         }
     }
@@ -205,28 +204,12 @@ pub(crate) fn answer(shard: &mut Shard, answer: RetainedAnswer) {
 
 /// Gives a page to the read that waits for it, if it still does.
 fn take_page(shard: &mut Shard, id: ReadId, found: VecDeque<Message>, next: Option<Box<str>>) {
-    let Some(session) = shard.clients.sessions.get_mut(id.session) else { return };
-    let read = session.outgoing_if_any().and_then(|outgoing| outgoing.reads.front());
-    if let Some(read) = read.filter(|read| read.number == id.number) {
-        read.page(found, next);
+    let clients = &mut shard.clients;
+    let Some(session) = clients.sessions.get_mut(id.session) else { return };
+    let Some(outgoing) = session.outgoing_if_any() else { return };
+    if outgoing.reads.take_page(id.number, found, next) == Page::AskedAgain {
+        clients.counters.retained_pages_again += 1;
     }
-}
-
-/// One retained message to its new subscriber, with RETAIN 1 [MQTT-3.3.1-8 of 3.1.1].
-fn send(shard: &mut Shard, session: SlotId, message: &Message, receiver: RetainedFor) {
-    if has_expired(shard, message.expires()) {
-        return;
-    }
-    let identifier = [receiver.identifier];
-    let to = Receiver {
-        session: session.index(),
-        qos: receiver.options.qos(),
-        retain: Retain::Yes,
-        identifiers: if receiver.identifier == 0 { &[] } else { &identifier },
-        group: None,
-    };
-    let serial = shard.clients.next_serial();
-    deliver(&mut shard.clients, &to, &mut Publication::of_message(message, Publisher::default(), serial));
 }
 
 #[cfg(test)]
@@ -235,7 +218,7 @@ mod tests {
     use crate::cause::Level;
     use crate::journal::Durability;
     use crate::limits::Limits;
-    use crate::message::Parts;
+    use crate::message::{Parts, Retain};
     use crate::policy::BrokerPolicy;
     use crate::seed::Seeds;
     use crate::shard::Setup;

@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 use crate::bundle::Enclosures;
 use crate::clients::Clients;
 use crate::handlers::announce;
-use crate::handlers::deliver::{Receiver, deliver};
-use crate::handlers::fan_out::{Reach, has_expired};
+use crate::handlers::deliver::{Receiver, deliver, has_expired};
+use crate::handlers::fan_out::Reach;
 use crate::handlers::letters;
 use crate::handlers::session_end::{Begun, may_pass_on};
 use crate::letter::{Letter, SharedPublish};
@@ -189,7 +189,7 @@ pub(crate) fn orphans(shard: &mut Shard, id: SlotId) -> Vec<Orphan> {
 /// Gives orphans to the members that are left.
 pub(crate) fn pass_on(shard: &mut Shard, orphans: Vec<Orphan>) {
     for orphan in orphans {
-        if has_expired(shard, orphan.message.expires()) {
+        if has_expired(&mut shard.clients, orphan.message.expires()) {
             continue;
         }
         let serial = shard.clients.next_serial();

@@ -187,6 +187,11 @@ impl Session {
         self.outgoing.as_deref_mut()
     }
 
+    /// Whether retained messages are on their way to it.
+    pub(crate) fn is_reading(&self) -> bool {
+        self.outgoing.as_ref().is_some_and(|outgoing| !outgoing.reads.is_empty())
+    }
+
     /// Gives the memory of an idle `outgoing` back.
     pub(crate) fn release_if_idle(&mut self) {
         if self.outgoing.as_ref().is_some_and(|outgoing| outgoing.is_idle()) {

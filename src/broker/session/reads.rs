@@ -3,7 +3,7 @@
 //! Owns the progress of each read. Must never know the retained store. One page is held at a time, so a wildcard
 //! over a million topics costs a page of memory, not a million messages.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -36,6 +36,8 @@ pub(crate) struct Read {
     after: Option<Box<str>>,
     /// Whether it was added where there were many.
     is_crowded: bool,
+    /// How many reads the session had begun with this one.
+    order: u32,
 }
 
 impl Read {
@@ -45,7 +47,7 @@ impl Read {
     }
 
     /// Takes a page of the present shard.
-    pub(crate) fn page(&mut self, found: VecDeque<Message>, next: Option<Box<str>>) {
+    fn page(&mut self, found: VecDeque<Message>, next: Option<Box<str>>) {
         if next.is_none() {
             self.shards.start += 1;
         }
@@ -54,8 +56,51 @@ impl Read {
     }
 }
 
+/// What became of a page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Page {
+    /// It is sent, or nobody waits for it.
+    Taken,
+    /// Too much came meanwhile to tell what of it is old.
+    AskedAgain,
+}
+
 /// Reads that may wait before a filter that is subscribed again while its read waits is read once for both.
 const READS_EACH_MAX: usize = 1024;
+
+/// Topics that were delivered newer than they may be kept, and the bytes of their names, that a session remembers while it
+/// reads. Beyond that it forgets them all and asks for the page under way again.
+const NEWER_COUNT_MAX: usize = 1024;
+const NEWER_BYTES_MAX: usize = 64 << 10;
+
+/// Topics of which the session was given a message that replaces the retained one, while it reads. A page that another
+/// shard looked up before may still hold the older one.
+#[derive(Debug, Default)]
+struct Newer {
+    /// With the number of reads that the session had begun by then: a later read gives the topic again.
+    topics: BTreeMap<Box<str>, u32>,
+    bytes: usize,
+    /// Topics were forgotten since the last question.
+    has_forgotten: bool,
+}
+
+impl Newer {
+    fn note(&mut self, topic: &str, order: u32) {
+        if let Some(known) = self.topics.get_mut(topic) {
+            *known = order;
+            return;
+        }
+        if self.topics.len() >= NEWER_COUNT_MAX || self.bytes + topic.len() > NEWER_BYTES_MAX {
+            *self = Newer { has_forgotten: true, ..Newer::default() };
+        }
+        self.bytes += topic.len();
+        self.topics.insert(topic.into(), order);
+    }
+
+    fn replaces(&self, message: &Message, order: u32) -> bool {
+        self.topics.get(message.parts().topic).is_some_and(|&noted| noted >= order)
+    }
+}
 
 /// The reads of one session, done one after the other: one for each subscribe [MQTT-3.3.1-9], but no more than
 /// [`READS_EACH_MAX`] and one for each subscription, however often a client asks.
@@ -66,6 +111,9 @@ pub(crate) struct Reads {
     crowded: BTreeSet<Arc<str>>,
     /// Whether no page is looked up now, so that others get their turn: a timer is set for going on.
     pub(crate) is_paused: bool,
+    /// Reads begun since there was none.
+    begun: u32,
+    newer: Newer,
 }
 
 impl Reads {
@@ -86,8 +134,58 @@ impl Reads {
         if is_crowded && !self.crowded.insert(filter.clone()) {
             return;
         }
-        let stage = ReadStage::Ask;
-        self.queue.push_back(Read { number, filter, receiver, stage, shards, after: None, is_crowded });
+        self.begun = self.begun.wrapping_add(1);
+        let (stage, order) = (ReadStage::Ask, self.begun);
+        self.queue.push_back(Read {
+            number,
+            filter,
+            receiver,
+            stage,
+            shards,
+            after: None,
+            is_crowded,
+            order,
+        });
+    }
+
+    /// The read that is being done asks for its next page.
+    pub(crate) fn asked(&mut self) {
+        self.newer.has_forgotten = false;
+        if let Some(read) = self.queue.front_mut() {
+            read.stage = ReadStage::Asked;
+        }
+    }
+
+    /// Takes the page that the read `number` asked for, but for messages that are older than what the session was given
+    /// meanwhile. Such a page is asked for again if that is not known any more. What is for another read is dropped.
+    pub(crate) fn take_page(
+        &mut self,
+        number: u32,
+        mut found: VecDeque<Message>,
+        next: Option<Box<str>>,
+    ) -> Page {
+        let Reads { queue, newer, .. } = self;
+        let Some(read) = queue.front_mut().filter(|read| read.number == number) else { return Page::Taken };
+        if newer.has_forgotten {
+            read.stage = ReadStage::Ask;
+            return Page::AskedAgain;
+        }
+        found.retain(|message| !newer.replaces(message, read.order));
+        read.page(found, next);
+        Page::Taken
+    }
+
+    /// Takes the retained message of a topic out of the page that is being sent.
+    pub(crate) fn take_copy(&mut self, topic: &str) -> Option<(Message, RetainedFor)> {
+        let read = self.queue.front_mut()?;
+        let ReadStage::Sending(page) = &mut read.stage else { return None };
+        let place = page.iter().position(|message| message.is_on(topic))?;
+        Some((page.remove(place)?, read.receiver))
+    }
+
+    /// The session was given a message that replaces the retained one of its topic.
+    pub(crate) fn note_newer(&mut self, topic: &str) {
+        self.newer.note(topic, self.begun);
     }
 
     /// The read that is being done.
@@ -109,6 +207,9 @@ impl Reads {
     pub(crate) fn cancel(&mut self, filter: &str) {
         self.queue.retain(|read| &*read.filter != filter);
         self.crowded.remove(filter);
+        if self.queue.is_empty() {
+            self.newer = Newer::default();
+        }
     }
 }
 
@@ -117,6 +218,7 @@ mod tests {
     use ringmq_protocol::Qos;
 
     use super::*;
+    use crate::message::{Meter, Parts, Retain};
     use crate::topics::SubscriptionOptions;
 
     #[test]
@@ -145,5 +247,48 @@ mod tests {
             reads.pop();
         }
         assert!(reads.crowded.is_empty());
+    }
+
+    fn message(topic: &str) -> Message {
+        let (qos, retain) = (Qos::AtLeastOnce, Retain::Yes);
+        let parts = Parts { topic, passed_on: &[], payload: b"x", qos, retain, expires: None };
+        Message::new(&parts, &Meter::default())
+    }
+
+    /// Adds a read of all topics.
+    fn push(reads: &mut Reads, number: u32) {
+        let receiver = RetainedFor { options: SubscriptionOptions::new(Qos::AtMostOnce), identifier: 0 };
+        reads.push(number, "#".into(), receiver, 0..1);
+    }
+
+    #[test]
+    fn a_page_brings_nothing_that_was_replaced_since_its_read_was_added() {
+        let mut reads = Reads::default();
+        push(&mut reads, 7);
+        reads.asked();
+        reads.note_newer("b");
+        let page = || VecDeque::from([message("a"), message("b"), message("c")]);
+        assert_eq!(reads.take_page(6, page(), None), Page::Taken, "it is for another read");
+        assert!(reads.take_copy("a").is_none());
+        assert_eq!(reads.take_page(7, page(), None), Page::Taken);
+        assert_eq!(["a", "b", "c"].map(|topic| reads.take_copy(topic).is_some()), [true, false, true]);
+        // A read that is added later gives the topic again.
+        push(&mut reads, 8);
+        reads.pop();
+        reads.asked();
+        assert_eq!(reads.take_page(8, page(), None), Page::Taken);
+        assert!(reads.take_copy("b").is_some());
+    }
+
+    #[test]
+    fn a_page_is_asked_for_again_if_too_much_came_meanwhile() {
+        let mut reads = Reads::default();
+        push(&mut reads, 7);
+        reads.asked();
+        (0..=NEWER_COUNT_MAX).for_each(|topic| reads.note_newer(&topic.to_string()));
+        assert_eq!(reads.take_page(7, VecDeque::from([message("0")]), None), Page::AskedAgain);
+        assert!(matches!(reads.front().map(|read| &read.stage), Some(ReadStage::Ask)));
+        reads.asked();
+        assert_eq!(reads.take_page(7, VecDeque::from([message("x")]), None), Page::Taken);
     }
 }

@@ -121,6 +121,18 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         to: "",
     },
     Mutant {
+        name: "a retained message comes after one that replaces it",
+        file: "handlers/deliver.rs",
+        from: "reads.take_copy(topic);\n        reads.note_newer(topic);",
+        to: "reads.note_newer(topic);",
+    },
+    Mutant {
+        name: "a page that was looked up before brings what is replaced",
+        file: "session/reads.rs",
+        from: "found.retain(|message| !newer.replaces(message, read.order));",
+        to: "",
+    },
+    Mutant {
         name: "SUBACK does not wait for the other shards",
         file: "handlers/suback.rs",
         from: "if shard.announced.is_settled() {",

@@ -163,9 +163,13 @@ impl Oracle {
         let message = messages.get(seen.ids[0]);
         let found = match self.is_ordered(seen, message) {
             true => self.take_in_order(seen, message)?,
-            false => self.take_in_any_order(seen, messages),
+            false => self.take_in_any_order(seen, messages)?,
         };
         let Some(found) = found else { return Err(self.why_not(seen)) };
+        if message.retain {
+            let given = (self.moment, seen.publish.qos);
+            self.sessions[seen.session].replaced_at.entry(found).or_insert(given);
+        }
         self.check_expiry(seen, found, messages)?;
         Ok(found)
     }
@@ -214,14 +218,30 @@ impl Oracle {
     }
 
     /// A delivery that could be one of several kinds: what is owed comes first.
-    fn take_in_any_order(&mut self, seen: &Seen<'_>, messages: &Messages) -> Option<usize> {
+    fn take_in_any_order(
+        &mut self,
+        seen: &Seen<'_>,
+        messages: &Messages,
+    ) -> Result<Option<usize>, Complaint> {
         let Seen { session, ids, variant, .. } = seen;
         let copy = RetainedCopy { ids: ids.clone(), seen: variant.clone() };
-        let found = self.take_due(*session, ids, variant, |due, is_expired| due.is_owed && !is_expired);
-        let found = found.or_else(|| self.take_retained(*session, &copy, Demand::Owed, messages));
-        let found = found.or_else(|| self.take_shared(*session, ids, variant, messages));
-        let found = found.or_else(|| self.take_due(*session, ids, variant, |_, _| true));
-        found.or_else(|| self.take_retained(*session, &copy, Demand::Any, messages))
+        let live = self.take_due(*session, ids, variant, |due, is_expired| due.is_owed && !is_expired);
+        if live.is_some() {
+            return Ok(live);
+        }
+        let retained = self.take_retained(*session, &copy, Demand::Owed, messages);
+        if retained.is_none() {
+            let live = self.take_shared(*session, ids, variant, messages);
+            let live = live.or_else(|| self.take_due(*session, ids, variant, |_, _| true));
+            if live.is_some() {
+                return Ok(live);
+            }
+        }
+        let retained = retained.or_else(|| self.take_retained(*session, &copy, Demand::Any, messages));
+        if let Some(publication) = retained.filter(|_| !seen.publish.dup) {
+            self.check_not_replaced(*session, publication, seen.publish.qos, messages)?;
+        }
+        Ok(retained)
     }
 
     /// Finds the first plain delivery of this form that `wanted` accepts, told whether its time is over, and notes

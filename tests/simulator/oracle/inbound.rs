@@ -192,7 +192,7 @@ impl Oracle {
                 options,
                 identifier,
                 since: moment,
-                is_begun: false,
+                begun: None,
                 is_cancelled: false,
                 given: std::collections::BTreeMap::new(),
             });

@@ -70,6 +70,7 @@ impl Oracle {
             packet_bytes_min: u32::MAX,
             last_given: BTreeMap::new(),
             newest_given: BTreeMap::new(),
+            replaced_at: BTreeMap::new(),
         });
         self.living.insert(client.to_owned(), index);
         index

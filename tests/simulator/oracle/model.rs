@@ -110,8 +110,8 @@ pub(crate) struct Read {
     pub(crate) options: SubscribeOptions,
     pub(crate) identifier: u32,
     pub(crate) since: Moment,
-    /// Its SUBACK was given.
-    pub(crate) is_begun: bool,
+    /// When its SUBACK was given.
+    pub(crate) begun: Option<Moment>,
     /// Its subscription is gone: nothing is owed any more.
     pub(crate) is_cancelled: bool,
     /// What it has given, by topic.
@@ -142,6 +142,8 @@ pub(crate) struct Session {
     pub(crate) last_given: BTreeMap<(usize, String, Qos, Qos), usize>,
     /// When the newest of the publications given first came in, by topic and QoS of the delivery.
     pub(crate) newest_given: BTreeMap<(String, Qos), Moment>,
+    /// When each publication with RETAIN 1 was given first, and at which QoS.
+    pub(crate) replaced_at: BTreeMap<usize, (Moment, Qos)>,
 }
 
 /// One connection that has sent its CONNECT.

@@ -166,7 +166,7 @@ impl Oracle {
             membership.known.get_or_insert(now);
         }
         for read in session.reads.iter_mut().filter(|read| read.since == asked) {
-            read.is_begun = true;
+            read.begun.get_or_insert(now);
         }
         Ok(())
     }

@@ -40,15 +40,18 @@ pub(crate) enum Demand {
     Any,
 }
 
-impl Kept {
-    /// Whether it certainly came before `other`.
-    fn precedes(&self, other: &Kept) -> bool {
-        let by_time = matches!((self.stored, other.stored), (Some(a), Some(b)) if a.1 < b.0);
-        by_time || (self.from == other.from && self.publication < other.publication)
-    }
-}
-
 impl Oracle {
+    /// Whether a message was certainly kept before another: it was stored before, came in before on the same shard, or was
+    /// acknowledged before the other was sent.
+    fn precedes(&self, kept: &Kept, other: &Kept) -> bool {
+        let by_time = matches!((kept.stored, other.stored), (Some(a), Some(b)) if a.1 < b.0);
+        let sent = &self.publications[other.publication];
+        let acknowledged = self.publications[kept.publication].acknowledged;
+        by_time
+            || (kept.from == other.from && kept.publication < other.publication)
+            || (sent.is_sent && acknowledged.is_some_and(|at| at < sent.at))
+    }
+
     /// The shard where the retained message of a topic lives.
     pub(super) fn retained_home(&self, topic: &str) -> u16 {
         self.seeds.home(topic, self.shard_count)
@@ -91,10 +94,45 @@ impl Oracle {
     /// What certainly came before a message that is stored is gone.
     fn supersede(&mut self, topic: &str, publication: usize) {
         let moment = self.moment;
-        let Some(all) = self.retained.get_mut(topic) else { return };
-        let Some(newest) = all.iter().find(|kept| kept.publication == publication).cloned() else { return };
-        for kept in all.iter_mut().filter(|kept| kept.publication != publication && kept.precedes(&newest)) {
+        let Some(all) = self.retained.get(topic) else { return };
+        let Some(newest) = all.iter().find(|kept| kept.publication == publication) else { return };
+        let is_replaced = |kept: &Kept| kept.publication != publication && self.precedes(kept, newest);
+        let replaced: Vec<bool> = all.iter().map(is_replaced).collect();
+        for (kept, _) in
+            self.retained.get_mut(topic).into_iter().flatten().zip(replaced).filter(|(_, is)| *is)
+        {
             kept.gone.get_or_insert(moment);
+        }
+    }
+
+    /// A retained message does not come after one that replaces it, once its subscription was acknowledged. QoS 0 may pass
+    /// what waits for a window.
+    pub(super) fn check_not_replaced(
+        &self,
+        session: SessionIndex,
+        publication: usize,
+        qos: Qos,
+        messages: &Messages,
+    ) -> Result<(), Complaint> {
+        let topic = &messages.get(self.publications[publication].message).topic;
+        let session = &self.sessions[session];
+        let reads = session.reads.iter().filter(|read| ringmq_protocol::matches(&read.filter, topic));
+        let begun = reads.filter_map(|read| read.begun).max().unwrap_or(Moment::MAX);
+        let all = self.retained.get(topic).map_or(&[][..], Vec::as_slice);
+        let Some(copy) = all.iter().find(|kept| kept.publication == publication) else { return Ok(()) };
+        let came_before = |newer: &&Kept| {
+            let given = session.replaced_at.get(&newer.publication);
+            given.is_some_and(|&(at, by)| at > begun && (by > Qos::AtMostOnce || qos == Qos::AtMostOnce))
+        };
+        // A publisher may have had to repeat its message.
+        let mut others =
+            all.iter().filter(|newer| newer.message != copy.message && self.precedes(copy, newer));
+        match others.find(came_before) {
+            Some(newer) => {
+                let newer = messages.describe(self.publications[newer.publication].message);
+                Err(format!("was given as a retained message after {newer}, which replaces it"))
+            }
+            None => Ok(()),
         }
     }
 
@@ -144,7 +182,7 @@ impl Oracle {
         let mut reads: Vec<usize> = (0..self.sessions[session].reads.len()).rev().collect();
         reads.sort_by_key(|&read| {
             let read = &self.sessions[session].reads[read];
-            (read.is_cancelled, !read.is_begun)
+            (read.is_cancelled, read.begun.is_none())
         });
         let place = |index: usize| {
             let read = &self.sessions[session].reads[index];
@@ -174,7 +212,7 @@ impl Oracle {
 
     /// Every read of a session must have given what was certainly kept all the time.
     pub(super) fn check_reads(&self, session: &Session, messages: &Messages) -> Result<(), Complaint> {
-        for read in session.reads.iter().filter(|read| read.is_begun && !read.is_cancelled) {
+        for read in session.reads.iter().filter(|read| read.begun.is_some() && !read.is_cancelled) {
             for (topic, all) in &self.retained {
                 let mut possible = all.iter().filter(|kept| kept.gone.is_none_or(|gone| gone >= read.since));
                 let (Some(kept), None) = (possible.next(), possible.next()) else { continue };
@@ -196,8 +234,11 @@ impl Oracle {
         let is_expired = self.is_expired(kept.publication);
         let is_stored = kept.stored.is_some_and(|(_, latest)| latest < read.since);
         let qos = read.options.qos.min(message.qos);
+        // It came live while the read was under way.
+        let came_live = session.replaced_at.get(&kept.publication).is_some_and(|&(at, _)| at > read.since);
         ringmq_protocol::matches(&read.filter, &message.topic)
             && is_stored
+            && !came_live
             && !is_expired
             && !message.payload.is_empty()
             && qos > Qos::AtMostOnce
@@ -242,7 +283,7 @@ impl Oracle {
 impl Read {
     /// Whether a message was kept before it began, so that it owes it.
     pub(super) fn owes(&self, kept: &Kept) -> bool {
-        self.is_begun
+        self.begun.is_some()
             && !self.is_cancelled
             && kept.gone.is_none()
             && kept.stored.is_some_and(|(_, latest)| latest < self.since)
