@@ -3,6 +3,7 @@
 //! | module | is |
 //! | --- | --- |
 //! | [`decode`] | bytes to packets and back, in every version |
+//! | [`encode`] | packets and strings about as large as they may be |
 //! | [`session_ops`] | several clients of a broker of several shards |
 //! | [`split`] | one byte stream, cut into pieces in several ways |
 //! | [`filter_match`] | the topic tables against lists |
@@ -12,6 +13,7 @@
 //! The files in `targets` only hand the fuzzer's bytes on, so that a finding can be repeated by an ordinary test.
 
 pub mod decode;
+pub mod encode;
 pub mod filter_match;
 mod janitor;
 pub mod session_ops;

@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 
-use ringmq_protocol::{Header, PacketType, Version};
+use ringmq_protocol::{Header, PACKET_BYTES_MAX, PacketType, Version};
 
 use crate::address::Address;
 use crate::cause::{Cause, Ending};
@@ -57,11 +57,14 @@ pub struct Opening {
     pub room: Room,
 }
 
+/// The largest packet that the protocol knows, in bytes.
+pub(crate) const PACKET_LIMIT: u32 = PACKET_BYTES_MAX as u32;
+
 /// What the CONNECT agreed for this connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Agreed {
     pub(crate) version: Version,
-    /// The client's maximum packet size in bytes.
+    /// The client's maximum packet size in bytes, at most [`PACKET_LIMIT`].
     pub(crate) packet_bytes_max: u32,
     /// QoS 1 and 2 messages under way to the client at once: its receive maximum within our own cap.
     pub(crate) window: NonZeroU16,
@@ -81,7 +84,7 @@ impl Default for Agreed {
     fn default() -> Agreed {
         Agreed {
             version: Version::V5,
-            packet_bytes_max: u32::MAX,
+            packet_bytes_max: PACKET_LIMIT,
             window: NonZeroU16::MAX,
             problem_information: ProblemInformation::Everywhere,
             keep_alive_s: 0,

@@ -4,7 +4,7 @@
 //! identifiers gets an encoding of its own. Only the packet identifier differs, and is put in while copying. The next
 //! message may have the same front: one of a row that a client publishes to one topic, all of one size.
 
-use ringmq_protocol::{Delivery, PacketId, Qos, Version};
+use ringmq_protocol::{Delivery, PACKET_BYTES_MAX, PacketId, Qos, Version};
 
 use crate::message::{Parts, Retain};
 
@@ -21,6 +21,8 @@ pub(crate) struct Likeness {
 pub(crate) struct Front {
     of: Option<(u64, Likeness)>,
     bytes: Vec<u8>,
+    /// How many; of a packet that is too large for the protocol, more than one may have.
+    len: usize,
     /// Where the topic stands.
     topic_at: usize,
     /// Where the packet identifier stands, with QoS 1 and 2: behind the topic.
@@ -33,7 +35,7 @@ pub(crate) struct Front {
 
 impl Front {
     /// Encodes publication number `serial`, unless that was the last thing done. `head` gives it without packet
-    /// identifier and alias.
+    /// identifier and alias. A packet that is larger than the protocol allows is not encoded: [`Front::len`] tells.
     pub(crate) fn prepare<'a>(
         &mut self,
         serial: u64,
@@ -48,10 +50,12 @@ impl Front {
             let mut head = head();
             head.packet_id = (likeness.qos > Qos::AtMostOnce).then_some(PacketId::MAX);
             self.bytes.clear();
-            self.id_at = head.encode_head(likeness.version, &mut self.bytes);
+            let encoded = head.encode_head(likeness.version, &mut self.bytes);
+            self.is_plain = encoded.is_ok() && is_plain(parts);
+            self.len = if encoded.is_ok() { self.bytes.len() } else { PACKET_BYTES_MAX + 1 };
+            self.id_at = encoded.unwrap_or(parts.topic.len());
             self.topic_at = self.id_at - parts.topic.len();
             self.payload_len = parts.payload.len();
-            self.is_plain = is_plain(parts);
         }
         self.of = Some((serial, likeness));
     }
@@ -65,9 +69,10 @@ impl Front {
             && self.bytes[self.topic_at..self.id_at] == *parts.topic.as_bytes()
     }
 
-    /// Bytes in front of the payload.
+    /// Bytes in front of the payload; more than a packet may have if it is one that is too large. Such a one must not be
+    /// written.
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
+        self.len
     }
 
     /// Appends the front with this packet identifier, which there is exactly with QoS 1 and 2.
@@ -88,6 +93,8 @@ fn is_plain(parts: &Parts<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use ringmq_protocol::BODY_BYTES_MAX;
+
     use super::*;
     use crate::time::Time;
 
@@ -146,7 +153,8 @@ mod tests {
                 let id = id.filter(|_| likeness.qos > Qos::AtMostOnce);
                 let mut expected = b"before".to_vec();
                 Delivery { packet_id: id, ..head(likeness.qos, parts) }
-                    .encode_head(likeness.version, &mut expected);
+                    .encode_head(likeness.version, &mut expected)
+                    .expect("it fits");
                 assert_eq!(written(&front, id), expected, "{first:?} {second:?}");
             }
         }
@@ -157,9 +165,32 @@ mod tests {
         let mut front = Front::default();
         let likeness = likeness(Version::V5, Qos::AtMostOnce);
         let expires = Parts { expires: Some(Time::from_ms(9)), ..parts("one", b"1") };
-        front.prepare(1, likeness, &expires, || head(Qos::AtMostOnce, &expires));
-        front.prepare(1, likeness, &expires, || unreachable!("it is the same publication"));
-        front.prepare(2, likeness, &parts("one", b"1"), || head(Qos::AtMostOnce, &parts("one", b"1")));
-        front.prepare(3, likeness, &parts("one", b"2"), || unreachable!("it has the same front"));
+        let mut prepare = |serial, parts: &Parts<'static>, may_encode: bool| {
+            let encode = || {
+                assert!(may_encode, "{serial}: it is the same publication or has the same front");
+                head(Qos::AtMostOnce, parts)
+            };
+            front.prepare(serial, likeness, parts, encode);
+        };
+        prepare(1, &expires, true);
+        prepare(1, &expires, false);
+        prepare(2, &parts("one", b"1"), true);
+        prepare(3, &parts("one", b"2"), false);
+    }
+
+    /// What does not fit leaves nothing behind that another could take for its own.
+    #[test]
+    fn what_is_too_large_is_not_kept() {
+        let mut front = Front::default();
+        let likeness = likeness(Version::V5, Qos::AtMostOnce);
+        let payload = vec![0; BODY_BYTES_MAX - 3];
+        let too_large = parts("a", &payload);
+        for serial in [1, 1, 2] {
+            front.prepare(serial, likeness, &too_large, || head(Qos::AtMostOnce, &too_large));
+            assert!(front.len() > PACKET_BYTES_MAX);
+        }
+        let fits = parts("a", &payload[1..]);
+        front.prepare(3, likeness, &fits, || head(Qos::AtMostOnce, &fits));
+        assert_eq!(front.len() + fits.payload.len(), PACKET_BYTES_MAX);
     }
 }

@@ -45,6 +45,8 @@ mod session;
 mod sessions;
 pub mod shard;
 mod slab;
+#[cfg(test)]
+mod testing;
 pub mod time;
 pub mod topics;
 pub mod trays;

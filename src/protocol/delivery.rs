@@ -2,9 +2,11 @@
 //!
 //! Owns the hot path of encoding: everything in front of the payload. Must never know sessions or messages.
 
+use std::fmt;
 use std::num::NonZeroU16;
 
 use crate::body::PacketId;
+use crate::frame::BODY_BYTES_MAX;
 use crate::publish::Flags;
 use crate::version::{Qos, Version};
 use crate::writer::{binary_len, length_len, put_binary, put_length, put_u16, put_u32};
@@ -39,6 +41,19 @@ pub struct Delivery<'a> {
     pub payload_len: usize,
 }
 
+/// Why a PUBLISH cannot be written: it would have more than [`crate::PACKET_BYTES_MAX`] bytes. A message that came in
+/// as a packet of full size grows by what its receiver's version or subscriptions add.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TooLarge;
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a packet above the 268,435,460 bytes that one may have")
+    }
+}
+
+impl std::error::Error for TooLarge {}
+
 impl Delivery<'_> {
     /// Bytes of the whole packet, payload included. It may be sent only if this is at most
     /// [`crate::PACKET_BYTES_MAX`] and the receiver's Maximum Packet Size [MQTT-3.1.2-24].
@@ -50,13 +65,18 @@ impl Delivery<'_> {
     /// Appends the packet up to the payload, which has to follow. Returns where in these bytes the packet identifier
     /// stands, or would.
     ///
+    /// # Errors
+    /// If the packet is above [`crate::PACKET_BYTES_MAX`]; nothing is appended then.
+    ///
     /// # Panics
-    /// If packet identifier and QoS, or DUP and QoS, do not fit together, or the packet is above
-    /// [`crate::PACKET_BYTES_MAX`].
-    pub fn encode_head(&self, version: Version, out: &mut Vec<u8>) -> usize {
+    /// If packet identifier and QoS, or DUP and QoS, do not fit together.
+    pub fn encode_head(&self, version: Version, out: &mut Vec<u8>) -> Result<usize, TooLarge> {
         let start = out.len();
         let properties_len = self.properties_len(version);
         let body_len = self.body_len(version, properties_len);
+        if body_len > BODY_BYTES_MAX {
+            return Err(TooLarge);
+        }
         out.reserve(5 + body_len - self.payload_len);
         out.push(Flags { dup: self.dup, qos: self.qos, retain: self.retain }.first_byte(self.packet_id));
         put_length(out, body_len);
@@ -69,7 +89,7 @@ impl Delivery<'_> {
             put_length(out, properties_len);
             self.put_properties(out);
         }
-        id_at
+        Ok(id_at)
     }
 
     fn body_len(&self, version: Version, properties_len: usize) -> usize {

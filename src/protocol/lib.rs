@@ -53,7 +53,7 @@ pub use auth::Auth;
 pub use body::PacketId;
 pub use connack::Connack;
 pub use connect::{Connect, Will};
-pub use delivery::Delivery;
+pub use delivery::{Delivery, TooLarge};
 pub use disconnect::Disconnect;
 pub use error::DecodeError;
 pub use frame::{BODY_BYTES_MAX, Header, PACKET_BYTES_MAX};

@@ -259,6 +259,9 @@ impl PropertyBuf {
     }
 
     /// Appends one property.
+    ///
+    /// # Panics
+    /// If it does not [fit](Property::fits), or a string holds U+0000.
     pub fn push(&mut self, property: Property<'_>) -> &mut PropertyBuf {
         property.put(&mut self.section);
         self

@@ -7,7 +7,9 @@ use crate::error::DecodeError;
 use crate::packet_type::PacketType;
 use crate::reader::Reader;
 use crate::topic;
-use crate::writer::{binary_len, length_len, put_binary, put_length, put_string, put_u16, put_u32};
+use crate::writer::{
+    FIELD_BYTES_MAX, binary_len, length_len, put_binary, put_length, put_string, put_u16, put_u32,
+};
 
 /// Where a property section stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,6 +85,16 @@ impl<'a> Value<'a> {
             Kind::Binary => Value::Binary(reader.binary()?),
             Kind::Pair => Value::Pair(reader.string()?, reader.string()?),
         })
+    }
+
+    fn fits(self) -> bool {
+        let fits = |bytes: &[u8]| bytes.len() <= FIELD_BYTES_MAX;
+        match self {
+            Value::Byte(_) | Value::TwoByte(_) | Value::FourByte(_) | Value::Length(_) => true,
+            Value::Text(text) => fits(text.as_bytes()),
+            Value::Binary(bytes) => fits(bytes),
+            Value::Pair(name, value) => fits(name.as_bytes()) && fits(value.as_bytes()),
+        }
     }
 
     fn encoded_len(self) -> usize {
@@ -276,6 +288,11 @@ impl Row {
 }
 
 impl Property<'_> {
+    /// Whether its strings and binary data have at most 65,535 bytes each, as they must to be written.
+    pub fn fits(&self) -> bool {
+        self.value().fits()
+    }
+
     /// Bytes on the wire, identifier included.
     pub fn encoded_len(&self) -> usize {
         1 + self.value().encoded_len()

@@ -99,7 +99,7 @@ proptest! {
             payload_len: publish.payload.len(),
         };
         let mut bytes = Vec::new();
-        delivery.encode_head(material.version, &mut bytes);
+        prop_assert!(delivery.encode_head(material.version, &mut bytes).is_ok());
         bytes.extend_from_slice(publish.payload);
         prop_assert_eq!(delivery.encoded_len(material.version), bytes.len());
         prop_assert_eq!(bytes, encode(&Packet::Publish(publish), material.version));

@@ -1,9 +1,13 @@
 //! Puts the data types of section 1.5 at the end of a buffer.
 //!
 //! Owns the wire form of numbers, strings and lengths, and their sizes. Must never know which field it
-//! writes. What does not fit the wire is a mistake of ours, never of a client: it is asserted.
+//! writes. What does not fit the wire is a mistake of the caller, never of a client: it is asserted. Whoever writes what
+//! a client or an operator sent asks first: `Property::fits`, `Delivery::encode_head`, `Packet::encoded_len`.
 
 use crate::frame::BODY_BYTES_MAX;
+
+/// Most bytes of a string or of binary data.
+pub(crate) const FIELD_BYTES_MAX: usize = 0xFFFF;
 
 /// Bytes of a variable byte integer of this value, 1 to 4.
 pub(crate) const fn length_len(value: usize) -> usize {
@@ -41,7 +45,7 @@ pub(crate) fn put_u32(out: &mut Vec<u8>, value: u32) {
 
 /// Writes binary data with its length in front.
 pub(crate) fn put_binary(out: &mut Vec<u8>, bytes: &[u8]) {
-    assert!(bytes.len() <= 0xFFFF, "a string or binary field holds at most 65,535 bytes");
+    assert!(bytes.len() <= FIELD_BYTES_MAX, "a string or binary field holds at most 65,535 bytes");
     put_u16(out, bytes.len() as u16);
     out.extend_from_slice(bytes);
 }

@@ -21,6 +21,7 @@ proofs! {
     a_refusal_without_a_code_is_silent: "311:MQTT-3.2.2-6";
     a_full_server_says_so: "5:MQTT-3.1.4-2", "5:MQTT-3.2.2-8";
     response_information_is_for_those_who_ask: "5:MQTT-3.1.2-28";
+    response_information_that_does_not_fit_is_left_out: "rule:response-information-fits";
     connack_keeps_within_the_clients_packet_size: "5:MQTT-3.2.2-19", "5:MQTT-3.2.2-20";
     what_is_granted_differently_is_told: "rule:announced-session-expiry", "rule:announced-keep-alive";
     what_the_server_takes_is_told: "rule:announced-limits";
@@ -100,6 +101,20 @@ fn response_information_is_for_those_who_ask(t: &Trial) {
     }
     let a = t.connect(Connect::new("a").with(REQUEST_RESPONSE_INFORMATION, 1_u8));
     assert_eq!(a.announced().text(RESPONSE_INFORMATION).as_deref(), Some("replies/a"));
+}
+
+/// A string holds 65,535 bytes at most.
+fn response_information_that_does_not_fit_is_left_out(t: &Trial) {
+    t.offers(|policy| {
+        policy.client_id_bytes_max = 65_535;
+        policy.response_information = "r".repeat(1024);
+    });
+    for (len, fits) in [(65_535 - 1024, true), (65_536 - 1024, false), (65_535, false)] {
+        let connect = Connect::new("x".repeat(len)).with(REQUEST_RESPONSE_INFORMATION, 1_u8);
+        let mut a = t.connect(connect);
+        assert_eq!(a.announced().has(RESPONSE_INFORMATION), fits, "an identifier of {len} bytes");
+        a.expect_alive();
+    }
 }
 
 fn connack_keeps_within_the_clients_packet_size(t: &Trial) {

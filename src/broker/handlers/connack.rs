@@ -89,7 +89,8 @@ fn announce(properties: &mut PropertyBuf, policy: &ListenerPolicy) {
     }
 }
 
-/// A topic prefix of the client's own, if it asked for one and the listener has any to give [MQTT-3.1.2-28].
+/// A topic prefix of the client's own, if it asked for one and the listener has any to give [MQTT-3.1.2-28]. None where it
+/// does not fit into a string.
 fn response_information(
     properties: &mut PropertyBuf,
     packet: &Connect<'_>,
@@ -100,6 +101,9 @@ fn response_information(
     if asked && !policy.response_information.is_empty() {
         let client_id = granted.assigned_client_id.unwrap_or(packet.client_id);
         let text = format!("{}{client_id}", policy.response_information);
-        properties.push(Property::ResponseInformation(&text));
+        let information = Property::ResponseInformation(&text);
+        if information.fits() {
+            properties.push(information);
+        }
     }
 }

@@ -10,7 +10,7 @@ use ringmq_protocol::{
 
 use crate::access::{self, Verdict};
 use crate::cause::{Cause, Ending};
-use crate::connection::{Arrival, Room};
+use crate::connection::{Arrival, PACKET_LIMIT, Room};
 use crate::handlers::{attach, end};
 use crate::policy::ListenerPolicy;
 use crate::shard::Shard;
@@ -106,9 +106,9 @@ fn check_will(will: &Will<'_>, policy: &ListenerPolicy, shard: &Shard) -> Result
     Ok(())
 }
 
-/// The client's maximum packet size.
+/// The client's maximum packet size, which is never above that of the protocol.
 pub(crate) fn packet_limit(connect: &Connect<'_>) -> u32 {
-    connect.properties.maximum_packet_size().unwrap_or(u32::MAX)
+    connect.properties.maximum_packet_size().map_or(PACKET_LIMIT, |max| max.min(PACKET_LIMIT))
 }
 
 /// Answers a CONNECT that cannot be decoded, in a layout the client can read if its level could be read.
@@ -119,7 +119,7 @@ fn refuse_undecoded(shard: &mut Shard, id: SlotId, body: &[u8], ending: Ending) 
         Some(_) => Version::V5,
         None => return end::connection(shard, id, ending),
     };
-    refuse(shard, id, version, ending, u32::MAX);
+    refuse(shard, id, version, ending, PACKET_LIMIT);
 }
 
 /// Refuses with CONNACK where the version has a code for it, then closes [MQTT-3.2.2-7]. A malformed CONNECT of 3.x

@@ -1,4 +1,5 @@
 use super::*;
+use crate::frame::{Header, PACKET_BYTES_MAX};
 use crate::packet::Packet;
 use crate::testing::{decode, id};
 
@@ -29,7 +30,7 @@ const FULL: Delivery<'static> = Delivery {
 
 fn encode(delivery: &Delivery<'_>, version: Version) -> Vec<u8> {
     let mut bytes = Vec::new();
-    delivery.encode_head(version, &mut bytes);
+    delivery.encode_head(version, &mut bytes).expect("it is far below the maximum");
     assert_eq!(bytes.len() + delivery.payload_len, delivery.encoded_len(version));
     bytes.resize(bytes.len() + delivery.payload_len, b'x');
     bytes
@@ -89,4 +90,47 @@ fn an_alias_alone() {
 #[should_panic(expected = "only then")]
 fn qos_1_without_identifier_is_our_mistake() {
     encode(&Delivery { qos: Qos::AtLeastOnce, ..BARE }, Version::V5);
+}
+
+/// What a receiver adds to a packet of nearly full size, at every border: the length is known before anything is written.
+#[test]
+fn a_packet_above_the_maximum_is_not_written() {
+    let ids = [1, 128, 16_384, 268_435_455];
+    let topic = "t".repeat(65_535);
+    for version in Version::ALL {
+        for (topic, alias, ids, packet_id) in [
+            ("t", None, &ids[..0], None),
+            ("t", None, &ids[..0], Some(id(1))),
+            (&topic[..], None, &ids[..1], None),
+            ("", NonZeroU16::new(1), &ids[..], Some(id(1))),
+            (&topic[..], NonZeroU16::new(1), &ids[..], Some(id(1))),
+        ] {
+            let qos = if packet_id.is_some() { Qos::AtLeastOnce } else { Qos::AtMostOnce };
+            let delivery = |payload_len| Delivery {
+                qos,
+                dup: false,
+                retain: false,
+                topic,
+                packet_id,
+                topic_alias: alias,
+                message_expiry_s: Some(1),
+                subscription_ids: ids,
+                passed_on: &[0x01, 0x01],
+                payload_len,
+            };
+            let overhead = delivery(1 << 28).encoded_len(version) - (1 << 28);
+            for payload_len in (PACKET_BYTES_MAX - overhead - 3)..(PACKET_BYTES_MAX - overhead + 4) {
+                let delivery = delivery(payload_len);
+                let mut out = b"before".to_vec();
+                let outcome = delivery.encode_head(version, &mut out);
+                let fits = delivery.encoded_len(version) <= PACKET_BYTES_MAX;
+                assert_eq!(outcome.is_ok(), fits, "{version:?} {payload_len}");
+                let written = out.len() - b"before".len();
+                assert_eq!(written, if fits { delivery.encoded_len(version) - payload_len } else { 0 });
+                if let Some(header) = Header::read(&out[b"before".len()..]).expect("it is right") {
+                    assert_eq!(header.total_len(), delivery.encoded_len(version));
+                }
+            }
+        }
+    }
 }

@@ -7,6 +7,9 @@ use super::draft::{Draft, Said, Target};
 use super::fault::{Fault, Faults, Place};
 use super::{ClientAuth, General, Limits, ListenUrl, Log, Mqtt, Network, Settings, Tls, Topics, Transport};
 
+/// Most bytes of a string of MQTT.
+const STRING_BYTES_MAX: usize = 65_535;
+
 /// Everything an operator can decide, complete and without contradiction.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Config {
@@ -191,6 +194,15 @@ impl Planner {
         if prefix.contains(['+', '#']) {
             let what = format!("found {prefix:?}, allowed is the beginning of a topic name, without + and #");
             self.conflict(own, &["mqtt.response_information"], what);
+        }
+        let client_id_bytes_max = usize::from(listener.mqtt.client_id_bytes_max);
+        if !prefix.is_empty() && prefix.len() + client_id_bytes_max > STRING_BYTES_MAX {
+            let what = format!(
+                "mqtt.response_information has {} bytes, mqtt.client_id_bytes_max is {client_id_bytes_max}, but both \
+                 together make a string, which holds at most {STRING_BYTES_MAX}",
+                prefix.len()
+            );
+            self.conflict(own, &["mqtt.response_information", "mqtt.client_id_bytes_max"], what);
         }
     }
 

@@ -114,6 +114,24 @@ fn flags_need_no_quotes() {
     assert!(!config.listeners[0].mqtt.retain_available);
 }
 
+/// The prefix of response topics and the identifier behind it are one string.
+#[test]
+fn response_information_leaves_room_for_the_client_identifier() {
+    let told = |bytes_max: u32| {
+        load_set(&[
+            ("mqtt.response_information", "abc/"),
+            ("mqtt.client_id_bytes_max", &bytes_max.to_string()),
+        ])
+    };
+    assert!(told(65_531).is_ok());
+    let faults = told(65_532).unwrap_err().to_string();
+    assert!(faults.contains("both together make a string, which holds at most 65535"), "{faults}");
+    assert!(
+        load_set(&[("mqtt.client_id_bytes_max", "65535")]).is_ok(),
+        "without a prefix there is no such string"
+    );
+}
+
 #[test]
 fn limits_must_fit_each_other() {
     refused(

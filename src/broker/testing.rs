@@ -1,0 +1,72 @@
+//! Shorthand of the tests: a shard alone, and clients on it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use ringmq_protocol::{
+    Connect, FilterBuf, Packet, PacketId, Properties, Qos, Subscribe, SubscribeOptions, Version,
+};
+
+use crate::cause::Level;
+use crate::connection::{Arrival, Opening, Room};
+use crate::journal::Durability;
+use crate::limits::Limits;
+use crate::policy::{BrokerPolicy, ListenerPolicy};
+use crate::seed::Seeds;
+use crate::shard::{Setup, Shard};
+use crate::time::Time;
+use crate::trays::ConnectionId;
+
+/// A shard without peers and with one listener.
+pub(crate) fn shard(listener: ListenerPolicy) -> Shard {
+    let setup = Setup {
+        shard: 0,
+        shard_count: 1,
+        seeds: Seeds { hash: 1, identity: [2, 3] },
+        limits: Limits::default(),
+        broker: BrokerPolicy { sys_interval_s: 0, ..BrokerPolicy::default() },
+        listeners: vec![listener],
+        durability: Durability::Memory,
+        notes: Level::Warn,
+    };
+    Shard::new(setup, Time::ZERO)
+}
+
+/// What a client says that wants nothing special.
+pub(crate) fn connect(version: Version, client_id: &str) -> Connect<'_> {
+    Connect {
+        version,
+        clean_start: true,
+        keep_alive_s: 0,
+        properties: Properties::EMPTY,
+        client_id,
+        will: None,
+        user_name: None,
+        password: None,
+    }
+}
+
+/// A client that has connected. What it is answered is thrown away.
+pub(crate) fn client(shard: &mut Shard, connect: Connect<'_>) -> ConnectionId {
+    let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+    let opening = Opening { listener: 0, peer, arrival: Arrival::Accepted, room: Room::Free };
+    let id = shard.open(Time::ZERO, opening).expect("there is room");
+    send(shard, id, &Packet::Connect(connect), connect.version);
+    id
+}
+
+/// A client sends a packet.
+pub(crate) fn send(shard: &mut Shard, id: ConnectionId, packet: &Packet<'_>, version: Version) {
+    let mut bytes = Vec::new();
+    packet.encode(version, &mut bytes);
+    shard.receive(Time::ZERO, id, &bytes);
+    shard.take_output(id);
+}
+
+/// A client subscribes.
+pub(crate) fn subscribe(shard: &mut Shard, id: ConnectionId, filter: &str, qos: Qos, version: Version) {
+    let mut filters = FilterBuf::new();
+    filters.push(filter, SubscribeOptions { qos, ..SubscribeOptions::default() });
+    let properties = Properties::EMPTY;
+    let subscribe = Subscribe { packet_id: PacketId::MIN, properties, filters: filters.as_filters() };
+    send(shard, id, &Packet::Subscribe(subscribe), version);
+}
