@@ -42,6 +42,7 @@ impl Sessions {
     }
 
     pub(crate) fn remove(&mut self, id: SlotId) -> Option<Session> {
+        self.slab.get(id)?;
         let hash = hash_of(&self.slab, &self.hasher, id);
         if let Ok(entry) = self.by_client_id.find_entry(hash, |&held| held == id) {
             entry.remove();

@@ -13,6 +13,10 @@ pub(crate) fn end(shard: &mut Shard, id: SlotId) {
     let Some(session) = shard.clients.sessions.get(id) else { return };
     if let Some(connection) = session.connection {
         end::connection(shard, connection, Cause::AdministrativeAction);
+        if shard.clients.sessions.get(id).is_none() {
+            // It was one that ends with its connection.
+            return;
+        }
     }
     will::publish(shard, id);
     let orphans = shared::orphans(shard, id);
@@ -55,4 +59,34 @@ pub(crate) fn may_pass_on(delivery: &Delivery, begun: Begun) -> bool {
 pub(crate) enum Begun {
     Yes,
     No,
+}
+
+#[cfg(test)]
+mod tests {
+    use ringmq_protocol::{Connect, Property, PropertyBuf, Version};
+
+    use crate::policy::ListenerPolicy;
+    use crate::testing::{client, connect, shard};
+
+    use super::*;
+
+    /// Whether it would end with its connection or outlive it.
+    #[test]
+    fn a_connected_session_is_ended_once() {
+        for expiry_s in [0, 1, u32::MAX] {
+            let mut shard = shard(ListenerPolicy::default());
+            let mut properties = PropertyBuf::new();
+            properties.push(Property::SessionExpiry(expiry_s));
+            let connect = Connect { properties: properties.as_properties(), ..connect(Version::V5, "a") };
+            let connection = client(&mut shard, connect);
+            let session = shard.clients.sessions.find("a").expect("it has connected");
+            for _ in 0..2 {
+                end(&mut shard, session);
+                assert_eq!(shard.clients.sessions.find("a"), None);
+            }
+            let counters = shard.counters();
+            assert_eq!((counters.sessions, counters.ended_by(Cause::AdministrativeAction)), (0, 1));
+            assert!(!shard.take_last_output(connection).is_empty(), "the client is told");
+        }
+    }
 }
