@@ -18,6 +18,7 @@ proofs! {
         "311:MQTT-3.2.2-1", "311:MQTT-3.2.2-2", "311:MQTT-3.2.2-3";
     a_refusal_has_no_session_present_and_closes: "5:MQTT-3.2.2-6", "5:MQTT-3.2.2-7", "311:MQTT-3.2.2-4",
         "311:MQTT-3.2.2-5", "5:MQTT-3.1.4-2", "5:MQTT-4.13.2-1";
+    a_refusal_for_a_limit_leaves_the_session_alone: "rule:refused-connect-changes-nothing";
     a_refusal_without_a_code_is_silent: "311:MQTT-3.2.2-6";
     a_full_server_says_so: "5:MQTT-3.1.4-2", "5:MQTT-3.2.2-8";
     response_information_is_for_those_who_ask: "5:MQTT-3.1.2-28";
@@ -71,6 +72,25 @@ fn a_refusal_has_no_session_present_and_closes(t: &Trial) {
     assert!(!connack.session_present);
     keeps_the_place.disconnect();
     assert!(t.connect(Connect::new("a").kept()).session_present(), "a refusal leaves the session alone");
+}
+
+fn a_refusal_for_a_limit_leaves_the_session_alone(t: &Trial) {
+    t.limits(|limits| limits.will_bytes_max = 500);
+    let mut watcher = t.client("watcher");
+    watcher.subscribe("will", 0);
+    let mut a = t.connect(Connect::new("a").kept().will(Will::new("will", "gone")));
+    a.subscribe("t", 1);
+    for connect in [Connect::new("a"), Connect::new("a").kept()] {
+        let (_, connack) = t.refused(connect.will(Will::new("will", vec![b'x'; 1000])));
+        assert_eq!(connack.code, 0x97);
+        a.expect_alive();
+    }
+    t.client("b").publish(Publish::new("t", "x").qos(1));
+    a.receives("t", "x");
+    watcher.expect_silence();
+    a.disconnect();
+    assert!(t.connect(Connect::new("a").kept()).session_present());
+    assert_eq!(t.ended_by(Cause::TakenOver), 0);
 }
 
 fn a_refusal_without_a_code_is_silent(t: &Trial) {

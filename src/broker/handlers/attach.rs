@@ -32,9 +32,11 @@ pub(crate) fn attach(shard: &mut Shard, id: SlotId, packet: &Connect<'_>) {
         let what = "CONNACK exceeds the client's maximum packet size";
         return end::connection(shard, id, Ending { cause: Cause::PacketTooLarge, what });
     };
-    if let Err(ending) = make_room(shard, client_id, packet) {
+    let old = shard.clients.sessions.find(client_id);
+    if let Err(ending) = check_room(shard, old, packet) {
         return connect::refuse(shard, id, packet.version, ending, connect::packet_limit(packet));
     }
+    end_replaced(shard, old, packet);
     let (session, found) = find_or_make(shard, client_id, packet.clean_start, expiry);
     agree(shard, id, session, packet, keep_alive_s);
     will::keep(shard, session, packet);
@@ -50,28 +52,31 @@ fn listener_of(shard: &Shard, id: SlotId) -> u16 {
     shard.clients.connections.get(id).map_or(0, |connection| connection.listener)
 }
 
-/// Ends what this CONNECT replaces [MQTT-3.1.4-3, MQTT-3.1.2-4] and checks that one more session and will fit.
-fn make_room(shard: &mut Shard, client_id: &str, packet: &Connect<'_>) -> Result<(), Ending> {
-    if let Some(old) = shard.clients.sessions.find(client_id) {
-        if let Some(connection) = shard.clients.sessions.get(old).and_then(|session| session.connection) {
-            end::connection(shard, connection, Cause::TakenOver);
-        }
-        if packet.clean_start {
-            session_end::end(shard, old);
-        }
-    }
-    let limits = &shard.setup.limits;
-    let is_new = shard.clients.sessions.find(client_id).is_none();
-    if is_new && shard.clients.sessions.len() >= limits.sessions_max as usize {
-        return Err(Ending {
-            cause: Cause::QuotaExceeded,
-            what: "the server has no room for another session",
-        });
-    }
-    if shard.clients.will_bytes + will::size_bytes(packet) > limits.will_bytes_max {
+/// Checks that there is room for what this CONNECT brings, in place of what it replaces: session `old` and its will. Nothing is ended
+/// yet, so that a CONNECT that is refused leaves everything as it was.
+fn check_room(shard: &Shard, old: Option<SlotId>, packet: &Connect<'_>) -> Result<(), Ending> {
+    let clients = &shard.clients;
+    let old_will = old.and_then(|old| clients.sessions.get(old)?.will.as_ref());
+    let kept_bytes = clients.will_bytes - old_will.map_or(0, |will| will.content.size_bytes());
+    if kept_bytes + will::size_bytes(packet) > shard.setup.limits.will_bytes_max {
         return Err(Ending { cause: Cause::QuotaExceeded, what: "the server has no room for another will" });
     }
+    if old.is_none() && clients.sessions.len() >= shard.setup.limits.sessions_max as usize {
+        let what = "the server has no room for another session";
+        return Err(Ending { cause: Cause::QuotaExceeded, what });
+    }
     Ok(())
+}
+
+/// Ends what this CONNECT replaces [MQTT-3.1.4-3, MQTT-3.1.2-4].
+fn end_replaced(shard: &mut Shard, old: Option<SlotId>, packet: &Connect<'_>) {
+    let Some(old) = old else { return };
+    if let Some(connection) = shard.clients.sessions.get(old).and_then(|session| session.connection) {
+        end::connection(shard, connection, Cause::TakenOver);
+    }
+    if packet.clean_start {
+        session_end::end(shard, old);
+    }
 }
 
 fn find_or_make(shard: &mut Shard, client_id: &str, clean_start: bool, expiry: Expiry) -> (SlotId, Found) {
