@@ -274,6 +274,7 @@ fn setup(shape: Shape) -> WorldSetup {
     setup.listeners[0].session_expiry_max_s = EXPIRY_MAX_S;
     if shape.room == Room::Narrow {
         setup.limits = narrow_limits();
+        (setup.sessions_max, setup.subscriptions_max) = (3, 5);
         narrow(&mut setup.listeners[0]);
     }
     if shape.letters == Letters::Few {
@@ -297,8 +298,6 @@ fn strategy(number: u8) -> ShareStrategy {
 fn narrow_limits() -> Limits {
     Limits {
         handshakes_max: 3,
-        sessions_max: 3,
-        subscriptions_max: 5,
         subscriptions_per_session_max: 3,
         filters_per_packet_max: 2,
         backlog_count_max: 3,

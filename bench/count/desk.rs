@@ -11,6 +11,7 @@ use ringmq_broker::connection::{Arrival, Opening, Room};
 use ringmq_broker::journal::Durability;
 use ringmq_broker::limits::Limits;
 use ringmq_broker::outbox::Chunk;
+use ringmq_broker::places::OwnPlaces;
 use ringmq_broker::policy::{BrokerPolicy, ListenerPolicy};
 use ringmq_broker::seed::{Seeds, ShardId};
 use ringmq_broker::trays::{ConnectionId, Order};
@@ -184,6 +185,8 @@ fn setup(shard: ShardId, shard_count: u16) -> Setup {
         shard_count,
         seeds: SEEDS,
         limits: Limits { handshakes_max: u32::MAX, ..Limits::default() },
+        sessions: OwnPlaces::unbounded(),
+        subscriptions: OwnPlaces::unbounded(),
         broker: BrokerPolicy { sys_interval_s: 0, ..BrokerPolicy::default() },
         listeners: vec![ListenerPolicy::default()],
         durability: Durability::Memory,

@@ -11,6 +11,7 @@ use ringmq_broker::counters::Counters;
 use ringmq_broker::journal::Durability;
 use ringmq_broker::limits::Limits;
 use ringmq_broker::outbox::{Chunk, Outbox};
+use ringmq_broker::places::OwnPlaces;
 use ringmq_broker::policy::{BrokerPolicy, ListenerPolicy, Overlapping};
 use ringmq_broker::seed::{Seeds, ShardId};
 use ringmq_broker::trays::{ConnectionId, Order};
@@ -217,6 +218,8 @@ fn setup(choice: Choice, shard: ShardId, shard_count: u16) -> Setup {
         shard_count,
         seeds: Seeds { hash: 0x5EED, identity: [1, 2] },
         limits: Limits { send_queue_bytes_max: 1 << 30, ..Limits::default() },
+        sessions: OwnPlaces::unbounded(),
+        subscriptions: OwnPlaces::unbounded(),
         broker: BrokerPolicy { sys_interval_s: 0, overlapping, ..BrokerPolicy::default() },
         listeners: vec![chosen, ListenerPolicy::default()],
         durability: Durability::Memory,

@@ -38,11 +38,13 @@ pub mod limits;
 pub mod message;
 pub mod outbox;
 pub mod pages;
+pub mod places;
 pub mod policy;
 mod publication;
 pub mod seed;
 mod session;
 mod sessions;
+mod setup;
 pub mod shard;
 mod slab;
 #[cfg(test)]
@@ -51,7 +53,8 @@ pub mod time;
 pub mod topics;
 pub mod trays;
 
-pub use shard::{Reading, Refused, Setup, Shard};
+pub use setup::Setup;
+pub use shard::{Reading, Refused, Shard};
 pub use slab::SlotId;
 pub use time::Time;
 pub use trays::{Output, WantsDrained};

@@ -3,21 +3,18 @@
 //! Owns the numbers and their meaning. Must never know where they come from (configuration is the server's) nor
 //! what is done when one is reached: that is decided, counted and tested where the resource lives.
 
-/// Bounds of one shard. The shell divides process-wide figures by the number of shards before it hands them in.
+/// Bounds of one shard. The shell divides process-wide figures by the number of shards before it hands them in; what all
+/// shards count together is not here but in [`crate::places`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Connections that have not yet completed a CONNECT. One more is closed at once.
     pub handshakes_max: u32,
     /// Bytes of a CONNECT packet; with `handshakes_max` it bounds what strangers can make us hold. Larger: closed.
     pub connect_bytes_max: u32,
-    /// Sessions, connected or not. A CONNECT that needs one more is refused with 0x97.
-    pub sessions_max: u32,
     /// Bytes of a topic name or filter. Longer: topic name invalid (0x90), filter refused (0x8F).
     pub topic_bytes_max: usize,
     /// Levels of a topic name or filter. More: as above.
     pub topic_levels_max: usize,
-    /// Subscriptions of all sessions. One more is refused with 0x97 in SUBACK.
-    pub subscriptions_max: usize,
     /// Subscriptions of one session. One more is refused with 0x97 in SUBACK.
     pub subscriptions_per_session_max: usize,
     /// Filters in one SUBSCRIBE or UNSUBSCRIBE. Those beyond are refused: 0x97 in SUBACK, 0x83 in UNSUBACK.
@@ -52,10 +49,8 @@ impl Default for Limits {
         Limits {
             handshakes_max: 20_000,
             connect_bytes_max: 128 << 10,
-            sessions_max: 2_000_000,
             topic_bytes_max: 65_535,
             topic_levels_max: 128,
-            subscriptions_max: 10_000_000,
             subscriptions_per_session_max: 10_000,
             filters_per_packet_max: 1024,
             backlog_count_max: 100_000,

@@ -7,42 +7,21 @@ use std::mem;
 use std::net::SocketAddr;
 
 use crate::bundle::Bundle;
-use crate::cause::{Cause, Level};
+use crate::cause::Cause;
 use crate::clients::{Clients, Timer};
 use crate::connection::{Connection, Opening, Stage};
 use crate::counters::Counters;
 use crate::deadlines::TimerId;
 use crate::handlers::{announce::Announced, end, flow, letters, memory, receive, sys, timers};
-use crate::journal::Durability;
-use crate::limits::Limits;
 use crate::message::Message;
 use crate::outbox::Outbox;
-use crate::policy::{BrokerPolicy, ListenerPolicy};
-use crate::seed::{Identifiers, Seeds, ShardId};
+use crate::policy::ListenerPolicy;
+use crate::seed::{Identifiers, ShardId};
+use crate::setup::Setup;
+use crate::slab::SlotId;
 use crate::time::Time;
 use crate::topics::{KnownTopic, KnownTopics, Retained, Routes, SharedGroups, SharedRoutes, Subscriptions};
 use crate::trays::{ConnectionId, Order, Output, Trays};
-
-/// What a shard is made from.
-#[derive(Clone, Debug)]
-pub struct Setup {
-    /// Which shard this is.
-    pub shard: ShardId,
-    /// How many there are, 1 to 128.
-    pub shard_count: u16,
-    /// Equal on all shards.
-    pub seeds: Seeds,
-    /// Bounds of this shard.
-    pub limits: Limits,
-    /// What holds whatever the listener.
-    pub broker: BrokerPolicy,
-    /// What each listener offers, by the index that [`Opening::listener`] gives.
-    pub listeners: Vec<ListenerPolicy>,
-    /// What an acknowledgement promises.
-    pub durability: Durability,
-    /// Ends below this level leave no [`crate::trays::Note`].
-    pub notes: Level,
-}
 
 /// The filter tables and the retained messages of one shard.
 #[derive(Debug)]
@@ -69,6 +48,8 @@ pub struct Shard {
     pub(crate) retained_timer: Option<(Time, TimerId)>,
     /// Reads of retained messages begun so far: tells them apart.
     pub(crate) reads_begun: u32,
+    /// A session that ends because another takes its place.
+    pub(crate) replaced: Option<SlotId>,
 }
 
 /// Buffers that handlers use again and again. Empty between verbs.
@@ -122,6 +103,7 @@ impl Shard {
             scratch: Scratch::default(),
             retained_timer: None,
             reads_begun: 0,
+            replaced: None,
             setup,
         };
         shard.clients.now = now;

@@ -10,9 +10,11 @@ use crate::cause::Level;
 use crate::connection::{Arrival, Opening, Room};
 use crate::journal::Durability;
 use crate::limits::Limits;
+use crate::places::OwnPlaces;
 use crate::policy::{BrokerPolicy, ListenerPolicy};
 use crate::seed::Seeds;
-use crate::shard::{Setup, Shard};
+use crate::setup::Setup;
+use crate::shard::Shard;
 use crate::time::Time;
 use crate::trays::ConnectionId;
 
@@ -23,6 +25,8 @@ pub(crate) fn shard(listener: ListenerPolicy) -> Shard {
         shard_count: 1,
         seeds: Seeds { hash: 1, identity: [2, 3] },
         limits: Limits::default(),
+        sessions: OwnPlaces::unbounded(),
+        subscriptions: OwnPlaces::unbounded(),
         broker: BrokerPolicy { sys_interval_s: 0, ..BrokerPolicy::default() },
         listeners: vec![listener],
         durability: Durability::Memory,

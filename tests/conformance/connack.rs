@@ -19,6 +19,7 @@ proofs! {
     a_refusal_has_no_session_present_and_closes: "5:MQTT-3.2.2-6", "5:MQTT-3.2.2-7", "311:MQTT-3.2.2-4",
         "311:MQTT-3.2.2-5", "5:MQTT-3.1.4-2", "5:MQTT-4.13.2-1";
     a_refusal_for_a_limit_leaves_the_session_alone: "rule:refused-connect-changes-nothing";
+    a_full_account_lets_its_own_clients_back_in: "rule:refused-connect-changes-nothing";
     a_refusal_without_a_code_is_silent: "311:MQTT-3.2.2-6";
     a_full_server_says_so: "5:MQTT-3.1.4-2", "5:MQTT-3.2.2-8";
     response_information_is_for_those_who_ask: "5:MQTT-3.1.2-28";
@@ -91,6 +92,22 @@ fn a_refusal_for_a_limit_leaves_the_session_alone(t: &Trial) {
     a.disconnect();
     assert!(t.connect(Connect::new("a").kept()).session_present());
     assert_eq!(t.ended_by(Cause::TakenOver), 0);
+}
+
+/// What a CONNECT replaces makes room for it: a session for a session, a will for a will.
+fn a_full_account_lets_its_own_clients_back_in(t: &Trial) {
+    t.set_up(|setup| setup.sessions_max = 2);
+    t.limits(|limits| limits.will_bytes_max = 1500);
+    let will = || Will::new("will", vec![b'x'; 1000]);
+    let _other = t.client("other");
+    t.connect(Connect::new("a").kept().will(will())).expect_alive();
+    assert_eq!(t.refused(Connect::new("stranger")).1.code, 0x97);
+    for connect in [Connect::new("a").kept(), Connect::new("a"), Connect::new("a")] {
+        t.connect(connect.will(will())).expect_alive();
+    }
+    assert_eq!(t.counters().sessions, 2);
+    t.client("a").disconnect();
+    t.client("stranger").expect_alive();
 }
 
 fn a_refusal_without_a_code_is_silent(t: &Trial) {

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`world`] | shards, the time, and the shell's duties carried out (`turn`) |
 //! | [`wire`], [`mailboxes`] | what lies between a client and a shard, and between two shards |
-//! | [`setup`] | what a world is made from; how rough its network is |
+//! | [`setup`] | what a world is made from; how rough its network is; places that its shards share (`places`) |
 //! | [`facts`] | what happened at the broker's border, in order |
 //! | [`client`], [`messages`] | clients that keep the rules, and what they publish |
 //! | [`oracle`] | a naive broker that says what must, may and must not happen |
@@ -24,6 +24,7 @@ pub mod messages;
 pub mod minimise;
 pub mod op;
 pub mod oracle;
+mod places;
 pub mod plan;
 pub mod random;
 pub mod replay;

@@ -8,6 +8,7 @@ use ringmq_broker::limits::Limits;
 use ringmq_broker::policy::{BrokerPolicy, ListenerPolicy};
 use ringmq_broker::seed::{Seeds, ShardId};
 
+use super::places::AllPlaces;
 use super::sabotage::Sabotage;
 
 /// What a world is made from.
@@ -25,6 +26,10 @@ pub struct WorldSetup {
     pub listeners: Vec<ListenerPolicy>,
     /// Letters that fit into the mailbox from one shard to another.
     pub mailbox_max: usize,
+    /// Sessions at one time, over all shards.
+    pub sessions_max: u32,
+    /// Subscriptions at one time, over all shards.
+    pub subscriptions_max: u32,
     /// Connections at one time; one more is told that the server is full.
     pub connections_max: usize,
     /// What is broken on purpose.
@@ -41,18 +46,22 @@ impl WorldSetup {
             broker: BrokerPolicy { sys_interval_s: 0, ..BrokerPolicy::default() },
             listeners: vec![ListenerPolicy::default()],
             mailbox_max: 1024,
+            sessions_max: u32::MAX,
+            subscriptions_max: u32::MAX,
             connections_max: usize::MAX,
             sabotage: Sabotage::None,
         }
     }
 
     /// The setup of one shard.
-    pub(crate) fn of_shard(&self, shard: ShardId) -> ringmq_broker::Setup {
+    pub(crate) fn of_shard(&self, shard: ShardId, places: &AllPlaces) -> ringmq_broker::Setup {
         ringmq_broker::Setup {
             shard,
             shard_count: self.shard_count,
             seeds: self.seeds(),
             limits: self.limits.clone(),
+            sessions: places.sessions(),
+            subscriptions: places.subscriptions(),
             broker: self.broker.clone(),
             listeners: self.listeners.clone(),
             durability: Durability::Memory,

@@ -16,6 +16,7 @@ use ringmq_broker::{Shard, Time};
 use super::digest::Digest;
 use super::facts::{Fact, What};
 use super::mailboxes::Mailboxes;
+use super::places::AllPlaces;
 use super::random::Random;
 use super::sabotage::Saboteur;
 use super::setup::{Weather, WorldSetup};
@@ -35,6 +36,7 @@ pub(crate) struct Adoption {
 pub struct World {
     pub(crate) setup: WorldSetup,
     pub(crate) shards: Vec<Shard>,
+    places: AllPlaces,
     pub(crate) mailboxes: Mailboxes,
     pub(crate) wires: Vec<Wire>,
     /// The wires of each shard, by their connections.
@@ -63,8 +65,12 @@ impl World {
     /// A world without faults.
     pub fn calm(setup: WorldSetup) -> World {
         let shard_count = setup.shard_count;
+        let places = AllPlaces::new(&setup);
         World {
-            shards: (0..shard_count).map(|shard| Shard::new(setup.of_shard(shard), Time::ZERO)).collect(),
+            shards: (0..shard_count)
+                .map(|shard| Shard::new(setup.of_shard(shard, &places), Time::ZERO))
+                .collect(),
+            places,
             mailboxes: Mailboxes::new(shard_count, setup.mailbox_max),
             wires: Vec::new(),
             owned: vec![BTreeMap::new(); usize::from(shard_count)],
@@ -258,6 +264,7 @@ impl World {
                 return;
             }
             if self.is_quiet() {
+                self.places.assert_taken(&self.counters());
                 return;
             }
         }

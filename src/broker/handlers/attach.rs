@@ -33,7 +33,7 @@ pub(crate) fn attach(shard: &mut Shard, id: SlotId, packet: &Connect<'_>) {
         return end::connection(shard, id, Ending { cause: Cause::PacketTooLarge, what });
     };
     let old = shard.clients.sessions.find(client_id);
-    if let Err(ending) = check_room(shard, old, packet) {
+    if let Err(ending) = take_room(shard, old, packet) {
         return connect::refuse(shard, id, packet.version, ending, connect::packet_limit(packet));
     }
     end_replaced(shard, old, packet);
@@ -52,31 +52,33 @@ fn listener_of(shard: &Shard, id: SlotId) -> u16 {
     shard.clients.connections.get(id).map_or(0, |connection| connection.listener)
 }
 
-/// Checks that there is room for what this CONNECT brings, in place of what it replaces: session `old` and its will. Nothing is ended
+/// Takes room for what this CONNECT brings, in place of what it replaces: session `old` and its will. Nothing is ended
 /// yet, so that a CONNECT that is refused leaves everything as it was.
-fn check_room(shard: &Shard, old: Option<SlotId>, packet: &Connect<'_>) -> Result<(), Ending> {
+fn take_room(shard: &mut Shard, old: Option<SlotId>, packet: &Connect<'_>) -> Result<(), Ending> {
     let clients = &shard.clients;
     let old_will = old.and_then(|old| clients.sessions.get(old)?.will.as_ref());
     let kept_bytes = clients.will_bytes - old_will.map_or(0, |will| will.content.size_bytes());
     if kept_bytes + will::size_bytes(packet) > shard.setup.limits.will_bytes_max {
         return Err(Ending { cause: Cause::QuotaExceeded, what: "the server has no room for another will" });
     }
-    if old.is_none() && clients.sessions.len() >= shard.setup.limits.sessions_max as usize {
+    if old.is_none() && !shard.setup.sessions.try_take() {
         let what = "the server has no room for another session";
         return Err(Ending { cause: Cause::QuotaExceeded, what });
     }
     Ok(())
 }
 
-/// Ends what this CONNECT replaces [MQTT-3.1.4-3, MQTT-3.1.2-4].
+/// Ends what this CONNECT replaces [MQTT-3.1.4-3, MQTT-3.1.2-4]. The place of a session that ends is that of the new one.
 fn end_replaced(shard: &mut Shard, old: Option<SlotId>, packet: &Connect<'_>) {
     let Some(old) = old else { return };
+    shard.replaced = Some(old);
     if let Some(connection) = shard.clients.sessions.get(old).and_then(|session| session.connection) {
         end::connection(shard, connection, Cause::TakenOver);
     }
     if packet.clean_start {
         session_end::end(shard, old);
     }
+    shard.replaced = None;
 }
 
 fn find_or_make(shard: &mut Shard, client_id: &str, clean_start: bool, expiry: Expiry) -> (SlotId, Found) {

@@ -219,9 +219,10 @@ mod tests {
     use crate::journal::Durability;
     use crate::limits::Limits;
     use crate::message::{Parts, Retain};
+    use crate::places::OwnPlaces;
     use crate::policy::BrokerPolicy;
     use crate::seed::Seeds;
-    use crate::shard::Setup;
+    use crate::setup::Setup;
     use crate::time::Time;
 
     fn shard() -> Shard {
@@ -230,6 +231,8 @@ mod tests {
             shard_count: 1,
             seeds: Seeds { hash: 1, identity: [2, 3] },
             limits: Limits::default(),
+            sessions: OwnPlaces::unbounded(),
+            subscriptions: OwnPlaces::unbounded(),
             broker: BrokerPolicy { sys_interval_s: 0, ..BrokerPolicy::default() },
             listeners: Vec::new(),
             durability: Durability::Memory,

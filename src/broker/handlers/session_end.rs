@@ -23,6 +23,9 @@ pub(crate) fn end(shard: &mut Shard, id: SlotId) {
     remove_subscriptions(shard, id);
     let clients = &mut shard.clients;
     let Some(session) = clients.sessions.remove(id) else { return };
+    if shard.replaced != Some(id) {
+        shard.setup.sessions.give_back();
+    }
     if let Some(timer) = session.expiry_timer {
         clients.deadlines.cancel(timer);
     }
@@ -35,11 +38,13 @@ fn remove_subscriptions(shard: &mut Shard, id: SlotId) {
     let groups = session.groups.take();
     for filter in filters.into_vec() {
         if let Some(removed) = shard.topics.subscriptions.remove_by_id(filter, id.index()) {
+            shard.setup.subscriptions.give_back();
             announce::closed(shard, removed.closes_route);
         }
     }
     for group in groups.into_iter().flat_map(|groups| *groups) {
         if let Some(update) = shard.topics.groups.remove_member(group, id.index()) {
+            shard.setup.subscriptions.give_back();
             announce::group(shard, &update);
         }
     }

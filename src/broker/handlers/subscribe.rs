@@ -9,6 +9,7 @@ use crate::cause::{Cause, Ending};
 use crate::handlers::announce;
 use crate::handlers::suback::{self, PendingSuback};
 use crate::letter::RetainedFor;
+use crate::session::Session;
 use crate::shard::Shard;
 use crate::slab::SlotId;
 use crate::topics::{Member, Presence, Subscriber};
@@ -68,14 +69,45 @@ impl Request {
 fn add(shard: &mut Shard, request: &Request, text: &str, pending: &mut PendingSuback) -> Result<(), Reason> {
     let filter = Filter::parse(text).ok_or(Reason::TopicFilterInvalid)?;
     check(shard, request, &filter)?;
-    match filter.share {
+    let place = take_place(shard, request, &filter)?;
+    let added = match filter.share {
         Some(share) => add_shared(shard, request, share, filter.filter),
         None => add_plain(shard, request, filter.filter, pending),
+    };
+    if (place, added) == (Place::Taken, Added::Replaced) {
+        shard.setup.subscriptions.give_back();
     }
+    Ok(())
 }
 
-/// What is served, and how much of it.
-fn check(shard: &mut Shard, request: &Request, filter: &Filter<'_>) -> Result<(), Reason> {
+/// Whether a place was taken for a subscription that may turn out to replace another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    Taken,
+    /// All are; the subscription has one already.
+    Own,
+}
+
+/// What became of the subscription.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Added {
+    New,
+    Replaced,
+}
+
+/// Takes a place for one more subscription, of this session and of all.
+fn take_place(shard: &mut Shard, request: &Request, filter: &Filter<'_>) -> Result<Place, Reason> {
+    let session = shard.clients.sessions.get(request.session);
+    let count = session.map_or(0, Session::subscription_count);
+    let has_room = count < shard.setup.limits.subscriptions_per_session_max;
+    if has_room && shard.setup.subscriptions.try_take() {
+        return Ok(Place::Taken);
+    }
+    if is_held(shard, request.session, filter) { Ok(Place::Own) } else { Err(Reason::QuotaExceeded) }
+}
+
+/// What is served.
+fn check(shard: &Shard, request: &Request, filter: &Filter<'_>) -> Result<(), Reason> {
     let policy = shard.policy(request.listener);
     let limits = &shard.setup.limits;
     if filter.has_wildcard() && !policy.wildcard_available {
@@ -86,17 +118,6 @@ fn check(shard: &mut Shard, request: &Request, filter: &Filter<'_>) -> Result<()
     }
     if filter.filter.len() > limits.topic_bytes_max || level_count(filter.filter) > limits.topic_levels_max {
         return Err(Reason::TopicFilterInvalid);
-    }
-    let count = shard
-        .clients
-        .sessions
-        .get(request.session)
-        .map_or(0, super::super::session::Session::subscription_count);
-    let topics = &shard.topics;
-    let in_all = topics.subscriptions.subscription_count() + topics.groups.member_count();
-    let is_full = count >= limits.subscriptions_per_session_max || in_all >= limits.subscriptions_max;
-    if is_full && !is_held(shard, request.session, filter) {
-        return Err(Reason::QuotaExceeded);
     }
     Ok(())
 }
@@ -116,12 +137,7 @@ fn is_held(shard: &Shard, session: SlotId, filter: &Filter<'_>) -> bool {
 }
 
 /// A plain subscription. An identical filter is replaced [MQTT-3.8.4-3].
-fn add_plain(
-    shard: &mut Shard,
-    request: &Request,
-    filter: &str,
-    pending: &mut PendingSuback,
-) -> Result<(), Reason> {
+fn add_plain(shard: &mut Shard, request: &Request, filter: &str, pending: &mut PendingSuback) -> Added {
     let inserted = shard.topics.subscriptions.insert(filter, request.subscriber());
     if !inserted.replaced {
         if let Some(session) = shard.clients.sessions.get_mut(request.session) {
@@ -139,11 +155,11 @@ fn add_plain(
         let receiver = RetainedFor { options: subscriber.options, identifier: subscriber.identifier };
         pending.reads.push((Arc::from(filter), receiver));
     }
-    Ok(())
+    if inserted.replaced { Added::Replaced } else { Added::New }
 }
 
 /// A shared subscription: no retained messages are sent for it (4.8.2).
-fn add_shared(shard: &mut Shard, request: &Request, share: &str, filter: &str) -> Result<(), Reason> {
+fn add_shared(shard: &mut Shard, request: &Request, share: &str, filter: &str) -> Added {
     let member = Member { subscriber: request.subscriber(), presence: Presence::Connected };
     let joined = shard.topics.groups.insert_member(share, filter, member);
     if !joined.replaced
@@ -154,5 +170,5 @@ fn add_shared(shard: &mut Shard, request: &Request, share: &str, filter: &str) -
     if let Some(update) = joined.update {
         announce::group(shard, &update);
     }
-    Ok(())
+    if joined.replaced { Added::Replaced } else { Added::New }
 }

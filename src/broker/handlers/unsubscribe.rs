@@ -51,6 +51,7 @@ fn remove_plain(shard: &mut Shard, session_id: SlotId, filter: &str) -> Reason {
             shard.announced.cancel_reads(connection, filter);
         }
     }
+    shard.setup.subscriptions.give_back();
     announce::closed(shard, removed.closes_route);
     Reason::Success
 }
@@ -65,6 +66,7 @@ fn remove_shared(shard: &mut Shard, session_id: SlotId, share: &str, filter: &st
     if let Some(session) = shard.clients.sessions.get_mut(session_id) {
         session.remove_group(group);
     }
+    shard.setup.subscriptions.give_back();
     announce::group(shard, &update);
     Reason::Success
 }

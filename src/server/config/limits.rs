@@ -10,7 +10,8 @@ const TIB: u64 = 1024 * GIB;
 
 section! {
     /// Bounds for the whole broker unless the key says otherwise. What is over a bound is refused with a reason
-    /// code and counted; nothing is dropped in silence.
+    /// code and counted; nothing is dropped in silence. Connections, sessions and subscriptions are counted exactly;
+    /// the other bounds of the whole broker are divided among the shards, each part a tenth more than its share.
     Limits at "limits" in limits, Broker;
 
     /// Network connections at once, over all listeners.

@@ -17,6 +17,7 @@ use super::cores::{Placement, place};
 use super::descriptors;
 use super::listen::{self, Bound};
 use super::mailbox::Mailboxes;
+use super::places::AllPlaces;
 use super::setup::setup;
 use super::signals::StopSignals;
 use crate::config::{self, Config};
@@ -181,6 +182,7 @@ impl Launch<'_> {
         let seeds = draw_seeds();
         let clock = Clock::start();
         let mailboxes = Arc::new(Mailboxes::new(shard_count));
+        let places = AllPlaces::new(&self.config.limits);
         let mut listeners = by_shard(bound, shard_count);
         let (told, tellings) = mpsc::channel();
         let started = Arc::new(Barrier::new(usize::from(shard_count) + 1));
@@ -191,7 +193,7 @@ impl Launch<'_> {
             let exchange =
                 Exchange { told: told.clone(), all, signals: signals.clone(), started: started.clone() };
             let errand = Errand {
-                setup: setup(self.config, shard, shard_count, seeds),
+                setup: setup(self.config, shard, shard_count, seeds, &places),
                 options: options(self.config, self.engine),
                 clock,
                 census: self.census.clone(),

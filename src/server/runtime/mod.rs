@@ -9,5 +9,6 @@ pub(crate) mod listen;
 pub(crate) mod load;
 pub(crate) mod log;
 pub(crate) mod mailbox;
+pub(crate) mod places;
 pub(crate) mod setup;
 pub(crate) mod signals;

@@ -9,15 +9,24 @@ use ringmq_broker::topics::ShareStrategy;
 use ringmq_protocol::Qos;
 
 use super::log::notes_level;
+use super::places::AllPlaces;
 use crate::config::{self, Config, Listener, SharedStrategy, SlowConsumer, Transport};
 
 /// The setup of shard `shard` of `shard_count`.
-pub(crate) fn setup(config: &Config, shard: ShardId, shard_count: u16, seeds: Seeds) -> Setup {
+pub(crate) fn setup(
+    config: &Config,
+    shard: ShardId,
+    shard_count: u16,
+    seeds: Seeds,
+    places: &AllPlaces,
+) -> Setup {
     Setup {
         shard,
         shard_count,
         seeds,
         limits: limits(&config.limits, shard_count),
+        sessions: Box::new(places.sessions.clone()),
+        subscriptions: Box::new(places.subscriptions.clone()),
         broker: broker(config),
         listeners: config.listeners.iter().map(listener).collect(),
         durability: Durability::Memory,
@@ -38,10 +47,8 @@ fn limits(limits: &config::Limits, shard_count: u16) -> Limits {
     Limits {
         handshakes_max: part_u32(limits.handshakes_max),
         connect_bytes_max: limits.connect_bytes_max,
-        sessions_max: part_u32(limits.sessions_max),
         topic_bytes_max: limits.topic_bytes_max.into(),
         topic_levels_max: limits.topic_levels_max.into(),
-        subscriptions_max: part_usize(limits.subscriptions_max.into()),
         subscriptions_per_session_max: limits.subscriptions_per_session_max as usize,
         filters_per_packet_max: limits.filters_per_subscribe_max.into(),
         backlog_count_max: limits.backlog_count_max as usize,
