@@ -11,7 +11,8 @@ pub struct Limits {
     pub handshakes_max: u32,
     /// Bytes of a CONNECT packet; with `handshakes_max` it bounds what strangers can make us hold. Larger: closed.
     pub connect_bytes_max: u32,
-    /// Bytes of a topic name or filter. Longer: topic name invalid (0x90), filter refused (0x8F).
+    /// Bytes of a topic name or filter. Longer: topic name invalid (0x90; a 3.x publisher at QoS 1 or 2 is disconnected),
+    /// filter refused (0x8F).
     pub topic_bytes_max: usize,
     /// Levels of a topic name or filter. More: as above.
     pub topic_levels_max: usize,

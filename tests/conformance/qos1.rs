@@ -1,5 +1,7 @@
 //! QoS 1: at least once, in both directions.
 
+use ringmq_broker::cause::Cause;
+
 use crate::registry::proofs;
 use crate::trial::Trial;
 use crate::wire::properties::{Properties, RECEIVE_MAXIMUM};
@@ -19,6 +21,7 @@ proofs! {
     a_topic_for_the_server_is_refused: "error:PUBLISH-3.4.2.1-2", "5:MQTT-3.4.2-1", "5:MQTT-3.5.2-1";
     a_topic_for_the_server_is_refused_silently_before_5: "311:MQTT-3.3.5-2";
     a_topic_above_the_limits_is_refused: "error:PUBLISH-3.4.2.1-1";
+    a_topic_above_the_limits_ends_the_connection_before_5: "311:MQTT-4.3.2-2", "311:MQTT-4.5.0-1";
     a_used_up_limit_is_told: "error:PUBLISH-3.4.2.1-3";
 }
 
@@ -168,6 +171,24 @@ fn a_topic_above_the_limits_is_refused(t: &Trial) {
     a.expect_silence();
     a.publish(Publish::new("a/b/c/d", "x").qos(1));
     a.receives("a/b/c/d", "x");
+}
+
+/// An acknowledgement would promise what is not kept; that is allowed only for what is not authorized [MQTT-3.3.5-2 of 3.1.1].
+fn a_topic_above_the_limits_ends_the_connection_before_5(t: &Trial) {
+    t.limits(|limits| (limits.topic_bytes_max, limits.topic_levels_max) = (20, 4));
+    let mut watcher = t.client("watcher");
+    watcher.subscribe("#", 0);
+    let (deep, long) = (String::from("a/b/c/d/e"), "x".repeat(21));
+    for topic in [&deep, &long] {
+        for qos in 1..=2 {
+            t.client("a").offends(Publish::new(topic, "x").qos(qos).id(1), 0x90, Cause::TopicNameInvalid);
+        }
+        let mut a = t.client("a");
+        a.publish(Publish::new(topic, "x"));
+        a.expect_alive();
+    }
+    assert_eq!(t.counters().publish_refused, 6);
+    watcher.expect_silence();
 }
 
 fn a_used_up_limit_is_told(t: &Trial) {

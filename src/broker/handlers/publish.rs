@@ -239,9 +239,9 @@ struct Refusal {
     what: &'static str,
 }
 
-/// Tells the client: in the acknowledgement at QoS 1 and 2. A 3.x acknowledgement has no room for a refusal; there
-/// a publish that is not allowed is acknowledged and dropped, and one that there is no memory for ends the
-/// connection, as an acknowledgement would promise what is not kept [MQTT-3.3.5-2 of 3.1.1].
+/// Tells the client: in the acknowledgement at QoS 1 and 2. A 3.x acknowledgement has no room for a refusal. There
+/// a publish that is not authorized is acknowledged and dropped [MQTT-3.3.5-2 of 3.1.1]; every other refusal ends the
+/// connection, as an acknowledgement would promise what is not kept [MQTT-4.5.0-1 of 3.1.1].
 fn refuse(shard: &mut Shard, from: Origin, packet: &Publish<'_>, refusal: Refusal) -> Result<(), Ending> {
     let id = from.connection;
     shard.clients.counters.publish_refused += 1;
@@ -257,7 +257,7 @@ fn refuse(shard: &mut Shard, from: Origin, packet: &Publish<'_>, refusal: Refusa
             explain(shard, id, packet.qos, packet_id, reason, refusal.what);
             Ok(())
         }
-        (Some(_), false) if is_lack => Err(ending),
+        (Some(_), false) if refusal.cause != Cause::NotAuthorized => Err(ending),
         (Some(packet_id), false) => {
             if packet.qos == Qos::ExactlyOnce {
                 note_received(shard, from, packet);
