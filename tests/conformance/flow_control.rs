@@ -18,6 +18,8 @@ proofs! {
     the_quota_starts_anew_on_each_connection: "rule:quota-starts-anew";
     a_client_beyond_the_receive_maximum_is_disconnected: "5:MQTT-3.3.4-7", "error:PUBLISH-3.3.4-3";
     answered_publishes_do_not_count: "5:MQTT-3.3.4-7";
+    a_qos_1_publish_counts_like_any_other: "5:MQTT-3.3.4-7", "error:PUBLISH-3.3.4-3";
+    what_an_earlier_connection_left_open_does_not_count: "rule:quota-starts-anew", "5:MQTT-3.3.4-7";
     who_reads_everything_is_not_slow: "rule:one-burst-is-not-slow";
     before_5_there_is_no_receive_maximum: "rule:no-quota-before-5";
     before_5_the_server_has_a_window_of_its_own: "rule:window-before-5";
@@ -188,6 +190,42 @@ fn answered_publishes_do_not_count(t: &Trial) {
     }
     a.next();
     a.expect_silence();
+}
+
+fn a_qos_1_publish_counts_like_any_other(t: &Trial) {
+    t.offers(|policy| policy.receive_max = 2);
+    let mut a = t.client("a");
+    for id in 1..=2 {
+        a.send(Publish::new("t", "x").qos(2).id(id));
+        a.take_ack(first::PUBREC, id);
+    }
+    a.send(Publish::new("t", "QoS 0 takes no quota"));
+    a.expect_alive();
+    a.offends(Publish::new("t", "x").qos(1).id(3), 0x93, Cause::ReceiveMaximumExceeded);
+}
+
+/// The client's quota starts anew on each connection; a PUBREL takes none, a repeated PUBLISH does.
+fn what_an_earlier_connection_left_open_does_not_count(t: &Trial) {
+    t.offers(|policy| policy.receive_max = 2);
+    let open = |a: &mut Client, id: u16| {
+        a.send(Publish::new("t", "x").qos(2).id(id));
+        assert!(a.take_ack(first::PUBREC, id).code < 0x80);
+    };
+    let mut a = t.connect(Connect::new("a").kept());
+    open(&mut a, 1);
+    open(&mut a, 2);
+    a.vanish();
+    let mut a = t.connect(Connect::new("a").kept());
+    open(&mut a, 3);
+    a.send(Publish::new("t", "x").qos(2).id(1).dup());
+    assert!(a.take_ack(first::PUBREC, 1).code < 0x80);
+    for id in 1..=3 {
+        a.send(ack(first::PUBREL, id));
+        assert_eq!(a.take_ack(first::PUBCOMP, id).code, 0);
+    }
+    open(&mut a, 4);
+    open(&mut a, 5);
+    a.offends(Publish::new("t", "x").qos(2).id(6), 0x93, Cause::ReceiveMaximumExceeded);
 }
 
 fn before_5_there_is_no_receive_maximum(t: &Trial) {

@@ -116,6 +116,7 @@ fn agree(shard: &mut Shard, id: SlotId, session_id: SlotId, packet: &Connect<'_>
     if let Some(session) = clients.sessions.get_mut(session_id) {
         session.connection = Some(id);
         session.expiry = expiry;
+        session.received.resume();
         for timer in [session.expiry_timer.take(), session.will_timer.take()].into_iter().flatten() {
             clients.deadlines.cancel(timer);
         }

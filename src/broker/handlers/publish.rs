@@ -186,19 +186,24 @@ enum Exchange {
     Busy,
 }
 
-fn repeat_or_new(shard: &Shard, from: Origin, qos: Qos, packet_id: PacketId) -> Result<Exchange, Ending> {
+/// Any new publish takes one from the client's quota [MQTT-3.3.4-7]; at QoS 1 only while it is handled here, since it is
+/// acknowledged at once.
+fn repeat_or_new(shard: &mut Shard, from: Origin, qos: Qos, packet_id: PacketId) -> Result<Exchange, Ending> {
     let receive_max = usize::from(shard.policy(from.listener).receive_max);
     let is_v5 = from.version.is_v5();
-    let Some(session) = shard.clients.sessions.get(from.session) else { return Ok(Exchange::Repeat) };
+    let Some(session) = shard.clients.sessions.get_mut(from.session) else { return Ok(Exchange::Repeat) };
     if session.received.contains(packet_id) {
         return Ok(match qos {
-            Qos::ExactlyOnce => Exchange::Repeat,
+            Qos::ExactlyOnce => {
+                session.received.insert(packet_id);
+                Exchange::Repeat
+            }
             _ if is_v5 => Exchange::Busy,
             // A 3.x acknowledgement cannot say so; the message is taken rather than lost.
             _ => Exchange::New,
         });
     }
-    if is_v5 && qos == Qos::ExactlyOnce && session.received.len() >= receive_max {
+    if is_v5 && session.received.open_count() >= receive_max {
         let what = "more open publishes than the receive maximum";
         return Err(Ending { cause: Cause::ReceiveMaximumExceeded, what });
     }

@@ -26,7 +26,8 @@ section! {
     /// How many topic aliases the broker uses towards a client at most; the client's own Topic Alias Maximum
     /// lowers it. 0 for none.
     topic_alias_outbound_max: u16 = 32, Domain::count(0, 65_535);
-    /// How many QoS 1 and 2 publishes of one client the broker has under way at once, told as Receive Maximum.
+    /// How many QoS 1 and 2 publishes a client may have unacknowledged on a connection, told as Receive Maximum. QoS 1 is
+    /// acknowledged at once, QoS 2 is open until PUBREL.
     receive_max: u16 = 1024, Domain::count(1, 65_535);
     /// How many QoS 1 and 2 messages are sent to one client without its acknowledgement; the client's own
     /// Receive Maximum lowers it.
