@@ -2,6 +2,7 @@
 
 use ringmq_broker::cause::Cause;
 
+use crate::client::Client;
 use crate::registry::proofs;
 use crate::trial::Trial;
 use crate::wire::properties::{MESSAGE_EXPIRY, Properties};
@@ -26,6 +27,9 @@ proofs! {
     pubrec_for_nothing_is_answered: "error:PUBREC-3.6.2.1-1", "5:MQTT-3.6.2-1";
     pubcomp_for_nothing_is_ignored: "error:PUBCOMP-4.3.3-1";
     an_identifier_in_use_is_told: "error:PUBLISH-3.4.2.1-4", "5:MQTT-2.2.1-3";
+    an_acknowledgement_of_the_wrong_kind_ends_the_connection: "rule:acknowledgement-of-the-wrong-kind", "5:MQTT-4.13.1-1",
+        "311:MQTT-4.8.0-1";
+    wrong_acknowledgements_in_one_piece_end_the_connection: "rule:acknowledgement-of-the-wrong-kind", "311:MQTT-4.8.0-1";
     pubrel_has_its_flags: "5:MQTT-3.6.1-1", "311:MQTT-3.6.1-1";
 }
 
@@ -198,11 +202,7 @@ fn pubrec_for_nothing_is_answered(t: &Trial) {
     let mut a = t.client("a");
     a.send(ack(first::PUBREC, 99));
     assert_eq!(a.take_ack(first::PUBREL, 99).code, 0x92);
-    a.subscribe("t", 1);
-    t.client("b").publish(Publish::new("t", "x").qos(1));
-    let message = a.take();
-    a.send(ack(first::PUBREC, message.id));
-    assert_eq!(a.take_ack(first::PUBREL, message.id).code, 0x92, "a QoS 1 exchange is none of QoS 2");
+    a.expect_alive();
 }
 
 fn pubcomp_for_nothing_is_ignored(t: &Trial) {
@@ -211,7 +211,7 @@ fn pubcomp_for_nothing_is_ignored(t: &Trial) {
     a.send(ack(first::PUBCOMP, 99));
     t.client("b").publish(Publish::new("t", "x").qos(2));
     let message = a.take();
-    a.send(ack(first::PUBCOMP, message.id));
+    a.send(ack(first::PUBCOMP, message.id + 1));
     a.expect_silence();
     a.acknowledge(&message);
     a.expect_alive();
@@ -227,6 +227,50 @@ fn an_identifier_in_use_is_told(t: &Trial) {
     a.take_ack(first::PUBCOMP, 5);
     assert_eq!(a.publish(Publish::new("t", "other").qos(1).id(5)), 0);
     assert_eq!(b.take_texts(), ["open", "other"]);
+}
+
+/// A receiver of one message at `qos`, and the identifier of that message; released if `is_released`.
+fn receiver(t: &Trial, qos: u8, is_released: bool) -> (Client, u16) {
+    let mut a = t.connect(Connect::new("a"));
+    a.subscribe("t", qos);
+    t.client("b").publish(Publish::new("t", "x").qos(qos));
+    let message = a.take();
+    if is_released {
+        a.send(ack(first::PUBREC, message.id));
+        a.take_ack(first::PUBREL, message.id);
+    }
+    (a, message.id)
+}
+
+fn an_acknowledgement_of_the_wrong_kind_ends_the_connection(t: &Trial) {
+    let wrong = [
+        (1, false, first::PUBREC),
+        (1, false, first::PUBCOMP),
+        (2, false, first::PUBACK),
+        (2, false, first::PUBCOMP),
+        (2, true, first::PUBACK),
+    ];
+    for (qos, is_released, kind) in wrong {
+        let (mut a, id) = receiver(t, qos, is_released);
+        a.offends(ack(kind, id), 0x82, Cause::ProtocolError);
+        if t.is_v5() && kind != first::PUBCOMP {
+            let (mut a, id) = receiver(t, qos, is_released);
+            a.offends(ack_with(kind, id, 0x80, &Properties::none()), 0x82, Cause::ProtocolError);
+        }
+    }
+}
+
+/// Acknowledgements that are taken together are judged one by one.
+fn wrong_acknowledgements_in_one_piece_end_the_connection(t: &Trial) {
+    let mut a = t.client("a");
+    a.subscribe("t", 2);
+    let mut b = t.client("b");
+    for qos in [1, 2, 1] {
+        b.publish(Publish::new("t", "x").qos(qos));
+    }
+    let ids = [a.take().id, a.take().id, a.take().id];
+    let acks: Vec<u8> = ids.into_iter().flat_map(|id| ack(first::PUBACK, id)).collect();
+    a.offends(acks, 0x82, Cause::ProtocolError);
 }
 
 fn pubrel_has_its_flags(t: &Trial) {

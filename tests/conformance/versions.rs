@@ -15,6 +15,7 @@ proofs! {
     name_and_level_belong_together: "rule:31-name-and-level";
     an_empty_client_identifier_is_refused_in_31: "rule:31-empty-client-id";
     a_31_client_may_repeat_its_requests: "rule:31-dup";
+    a_31_client_may_repeat_its_acknowledgements: "rule:31-repeats";
     a_31_client_keeps_its_session: "rule:31-session";
     properties_stay_in_5: "rule:crossing-properties";
     a_client_may_change_its_version: "rule:crossing-takeover";
@@ -95,6 +96,28 @@ fn a_31_client_may_repeat_its_requests(t: &Trial) {
     a.receives("t", "x");
     a.send(with_dup(packet(first::UNSUBSCRIBE, &[&[0, 3], &string("t")])));
     assert!(matches!(a.next(), Packet::Unsuback(_)));
+}
+
+/// The second of two answers may come when its identifier is in use again.
+fn a_31_client_may_repeat_its_acknowledgements(t: &Trial) {
+    let mut a = t.client_of(Version::V31, "a");
+    a.subscribe("t", 2);
+    let mut b = t.client("b");
+    b.publish(Publish::new("t", "one").qos(2));
+    let one = a.receives("t", "one");
+    b.publish(Publish::new("t", "two").qos(1));
+    let two = a.take();
+    assert_eq!(two.id, one.id, "the identifier is used again");
+    a.send(ack(first::PUBCOMP, one.id));
+    a.send(ack(first::PUBREC, one.id));
+    a.take_ack(first::PUBREL, one.id);
+    a.acknowledge(&two);
+    a.expect_alive();
+    b.publish(Publish::new("t", "three").qos(2));
+    let three = a.take();
+    a.send(ack(first::PUBACK, three.id));
+    a.acknowledge(&three);
+    a.expect_alive();
 }
 
 fn a_31_client_keeps_its_session(t: &Trial) {

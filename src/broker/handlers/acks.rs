@@ -1,20 +1,22 @@
 //! PUBACK, PUBREC, PUBREL and PUBCOMP from a client.
 
-use ringmq_protocol::{Ack, PacketId, PacketType, Reason};
+use ringmq_protocol::{Ack, PacketId, PacketType, Reason, Version};
 
 use crate::cause::{Cause, Ending};
 use crate::handlers::{is_refusal, refill};
+use crate::session::inflight::WrongKind;
 use crate::shard::Shard;
 use crate::slab::SlotId;
 
 /// The client has a QoS 1 message, or refuses it; either way the exchange is over [MQTT-4.4.0-2]. One for an
-/// unknown identifier is ignored.
+/// unknown identifier is ignored, one for a QoS 2 exchange ends the connection.
 pub(crate) fn puback(shard: &mut Shard, id: SlotId, ack: &Ack<'_>) -> Result<(), Ending> {
     check_reason(ack, PacketType::Puback)?;
     let Some((session_id, session)) = shard.clients.session_of(id) else { return Ok(()) };
     let Some(outgoing) = session.outgoing_if_any() else { return Ok(()) };
-    if outgoing.inflight.puback(ack.packet_id).is_some() {
-        let has_waiting = outgoing.has_waiting();
+    let outcome = outgoing.inflight.puback(ack.packet_id);
+    let has_waiting = outgoing.has_waiting();
+    if outcome.or_else(|WrongKind| wrong_kind(shard, id))? {
         shard.clients.counters.dropped_by_client += u64::from(is_refusal(ack.reason));
         if has_waiting {
             refill::refill(shard, session_id);
@@ -25,13 +27,13 @@ pub(crate) fn puback(shard: &mut Shard, id: SlotId, ack: &Ack<'_>) -> Result<(),
 
 /// The client has these QoS 1 messages: a client acknowledges together what one read brought it. Returns how many were
 /// taken: none while something waits to be sent, as then each of them may begin an exchange, with an identifier that
-/// the next could mean.
+/// the next could mean; and none from one of the wrong kind on, which is judged by itself.
 pub(crate) fn pubacks(shard: &mut Shard, id: SlotId, row: impl Iterator<Item = PacketId>) -> usize {
     let Some((_, session)) = shard.clients.session_of(id) else { return 0 };
     let Some(outgoing) = session.outgoing_if_any().filter(|outgoing| !outgoing.has_waiting()) else {
         return 0;
     };
-    row.map(|packet_id| outgoing.inflight.puback(packet_id)).count()
+    row.take_while(|packet_id| outgoing.inflight.puback(*packet_id).is_ok()).count()
 }
 
 /// The client has a QoS 2 message: PUBREL [MQTT-4.3.3-4]. Or it refuses it: the exchange is over [MQTT-4.4.0-2].
@@ -40,13 +42,15 @@ pub(crate) fn pubrec(shard: &mut Shard, id: SlotId, ack: &Ack<'_>) -> Result<(),
     let Some((session_id, session)) = shard.clients.session_of(id) else { return Ok(()) };
     let inflight = session.outgoing_if_any().map(|outgoing| &mut outgoing.inflight);
     if is_refusal(ack.reason) {
-        if inflight.and_then(|inflight| inflight.refuse(ack.packet_id)).is_some() {
+        let outcome = inflight.map_or(Ok(false), |inflight| inflight.refuse(ack.packet_id));
+        if outcome.or_else(|WrongKind| wrong_kind(shard, id))? {
             shard.clients.counters.dropped_by_client += 1;
             refill::refill(shard, session_id);
         }
         return Ok(());
     }
-    let is_known = inflight.is_some_and(|inflight| inflight.pubrec(ack.packet_id));
+    let outcome = inflight.map_or(Ok(false), |inflight| inflight.pubrec(ack.packet_id));
+    let is_known = outcome.or_else(|WrongKind| wrong_kind(shard, id))?;
     let reason = if is_known { Reason::Success } else { Reason::PacketIdentifierNotFound };
     shard.clients.write_ack(id, PacketType::Pubrel, ack.packet_id, reason);
     Ok(())
@@ -66,10 +70,25 @@ pub(crate) fn pubrel(shard: &mut Shard, id: SlotId, ack: &Ack<'_>) -> Result<(),
 pub(crate) fn pubcomp(shard: &mut Shard, id: SlotId, ack: &Ack<'_>) -> Result<(), Ending> {
     check_reason(ack, PacketType::Pubcomp)?;
     let Some((session_id, session)) = shard.clients.session_of(id) else { return Ok(()) };
-    if session.outgoing_if_any().is_some_and(|outgoing| outgoing.inflight.pubcomp(ack.packet_id)) {
+    let Some(outgoing) = session.outgoing_if_any() else { return Ok(()) };
+    let outcome = outgoing.inflight.pubcomp(ack.packet_id);
+    if outcome.or_else(|WrongKind| wrong_kind(shard, id))? {
         refill::refill(shard, session_id);
     }
     Ok(())
+}
+
+/// What an acknowledgement of the wrong kind amounts to. It does not fit the state of its exchange, which is a protocol
+/// error (section 1.2 of 5.0) and a violation before [MQTT-4.8.0-1 of 3.1.1]. But clients of 3.1 repeat on a live
+/// connection, so that a second answer may meet the next exchange of its identifier: there it is one for nothing.
+#[cold]
+fn wrong_kind(shard: &Shard, id: SlotId) -> Result<bool, Ending> {
+    let connection = shard.clients.connections.get(id);
+    if connection.is_some_and(|connection| connection.agreed.version == Version::V31) {
+        return Ok(false);
+    }
+    let what = "an acknowledgement of the wrong kind for its exchange";
+    Err(Ending { cause: Cause::ProtocolError, what })
 }
 
 /// [MQTT-3.4.2-1] and its like: the reason is one that a client may give in this packet.

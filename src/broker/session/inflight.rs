@@ -36,6 +36,10 @@ struct Place {
     next: u16,
 }
 
+/// An acknowledgement under the identifier of an exchange that awaits another one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct WrongKind;
+
 const END: u16 = u16::MAX;
 
 const NO_PLACE: Place = Place { sent: false, previous: END, next: END };
@@ -106,45 +110,56 @@ impl Inflight {
         id_of(index)
     }
 
-    /// PUBACK: ends a QoS 1 exchange and gives back what was delivered.
-    pub(crate) fn puback(&mut self, id: PacketId) -> Option<Delivery> {
+    /// PUBACK: ends a QoS 1 exchange. Tells whether the identifier is known.
+    #[inline]
+    pub(crate) fn puback(&mut self, id: PacketId) -> Result<bool, WrongKind> {
         match self.step(id) {
-            Some(Step::Publish(delivery)) if delivery.qos == Qos::AtLeastOnce => self.close(id),
-            _ => None,
+            Some(Step::Publish(delivery)) if delivery.qos == Qos::AtLeastOnce => {
+                self.close(id);
+                Ok(true)
+            }
+            Some(Step::Publish(_) | Step::Pubrel) => Err(WrongKind),
+            Some(Step::Free) | None => Ok(false),
         }
     }
 
     /// PUBREC below 0x80: the message is with the client; PUBREL must follow [MQTT-4.3.3-4]. Tells whether the
     /// identifier is known, also when PUBREL was sent already.
-    pub(crate) fn pubrec(&mut self, id: PacketId) -> bool {
+    pub(crate) fn pubrec(&mut self, id: PacketId) -> Result<bool, WrongKind> {
         match self.step_mut(id) {
+            Some(Step::Publish(delivery)) if delivery.qos != Qos::ExactlyOnce => Err(WrongKind),
             Some(step @ Step::Publish(_)) => {
-                if matches!(step, Step::Publish(delivery) if delivery.qos != Qos::ExactlyOnce) {
-                    return false;
-                }
                 *step = Step::Pubrel;
-                true
+                Ok(true)
             }
-            Some(Step::Pubrel) => true,
-            _ => false,
+            Some(Step::Pubrel) => Ok(true),
+            Some(Step::Free) | None => Ok(false),
         }
     }
 
-    /// PUBREC of 0x80 or above: ends a QoS 2 exchange without repeat [MQTT-4.4.0-2].
-    pub(crate) fn refuse(&mut self, id: PacketId) -> Option<Delivery> {
+    /// PUBREC of 0x80 or above: ends a QoS 2 exchange without repeat [MQTT-4.4.0-2]. Tells whether it did: not if the
+    /// identifier is unknown, or the message was taken before.
+    pub(crate) fn refuse(&mut self, id: PacketId) -> Result<bool, WrongKind> {
         match self.step(id) {
-            Some(Step::Publish(delivery)) if delivery.qos == Qos::ExactlyOnce => self.close(id),
-            _ => None,
+            Some(Step::Publish(delivery)) if delivery.qos != Qos::ExactlyOnce => Err(WrongKind),
+            Some(Step::Publish(_)) => {
+                self.close(id);
+                Ok(true)
+            }
+            Some(Step::Pubrel | Step::Free) | None => Ok(false),
         }
     }
 
-    /// PUBCOMP: ends a QoS 2 exchange. Tells whether it was one.
-    pub(crate) fn pubcomp(&mut self, id: PacketId) -> bool {
-        let ends = matches!(self.step(id), Some(Step::Pubrel));
-        if ends {
-            self.close(id);
+    /// PUBCOMP: ends a QoS 2 exchange. Tells whether the identifier is known.
+    pub(crate) fn pubcomp(&mut self, id: PacketId) -> Result<bool, WrongKind> {
+        match self.step(id) {
+            Some(Step::Pubrel) => {
+                self.close(id);
+                Ok(true)
+            }
+            Some(Step::Publish(_)) => Err(WrongKind),
+            Some(Step::Free) | None => Ok(false),
         }
-        ends
     }
 
     /// A new connection: nothing has been sent on it, everything is to be sent again in order [MQTT-4.4.0-1].
