@@ -50,6 +50,8 @@ pub struct Shard {
     pub(crate) reads_begun: u32,
     /// A session that ends because another takes its place.
     pub(crate) replaced: Option<SlotId>,
+    /// Whether [`Shard::shut_down`] was called.
+    pub(crate) is_stopping: bool,
 }
 
 /// Buffers that handlers use again and again. Empty between verbs.
@@ -104,6 +106,7 @@ impl Shard {
             retained_timer: None,
             reads_begun: 0,
             replaced: None,
+            is_stopping: false,
             setup,
         };
         shard.clients.now = now;
@@ -190,9 +193,10 @@ impl Shard {
         memory::watch(self);
     }
 
-    /// The server stops: every client is told 0x8B and closed.
+    /// The server stops: every client is told 0x8B and closed. From now on no will is published.
     pub fn shut_down(&mut self, now: Time) {
         self.clients.now = now;
+        self.is_stopping = true;
         for id in self.clients.connections.ids() {
             end::connection(self, id, Cause::ServerShutdown);
         }

@@ -34,6 +34,7 @@ proofs! {
     the_will_of_a_taken_over_connection_follows_its_rules: "rule:will-at-takeover";
     a_will_for_the_server_is_refused: "error:CONNECT-3.2.2.2-1";
     a_will_for_a_shared_group_goes_to_a_member_that_is_there: "rule:shared-one-member", "5:MQTT-3.1.2-8";
+    a_stop_publishes_no_will: "rule:will-at-stop", "311:MQTT-3.1.2-8";
     a_will_payload_is_what_it_says: "error:CONNECT-3.1.3.2.3-1";
 }
 
@@ -252,6 +253,28 @@ fn a_will_for_the_server_is_refused(t: &Trial) {
     assert_eq!(t.ended_by(Cause::TopicNameInvalid), 2);
     let (_, connack) = t.refused(Connect::new("a").will(Will::new("$SYS/x", "x")));
     assert_eq!(connack.code, 0x87);
+}
+
+/// Neither at the stop nor while the last bytes go out, whatever would cause it.
+fn a_stop_publishes_no_will(t: &Trial) {
+    let mut watchers: Vec<Client> = (0..8)
+        .map(|n| {
+            let mut a = t.connect(Connect::new(format!("watcher-{n}")).will(Will::new("will", "of a watcher").qos(1)));
+            a.subscribe("will", 1);
+            a
+        })
+        .collect();
+    let mut others: Vec<Client> =
+        (0..8).map(|n| t.connect(Connect::new(format!("other-{n}")).will(Will::new("will", "gone").qos(1)))).collect();
+    if t.is_v5() {
+        t.connect(with_delay(5, 100)).vanish();
+    }
+    t.shut_down();
+    t.wait_s(1000);
+    for client in watchers.iter_mut().chain(&mut others) {
+        client.expect_ended(0x8B);
+    }
+    assert_eq!(t.counters().wills_published, 0);
 }
 
 fn a_will_payload_is_what_it_says(t: &Trial) {

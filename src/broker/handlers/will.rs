@@ -66,8 +66,12 @@ pub(crate) fn settle(shard: &mut Shard, session_id: SlotId, fate: WillFate) {
     }
 }
 
-/// Publishes the will of a session, if it still has one, and forgets it [MQTT-3.1.2-10].
+/// Publishes the will of a session, if it still has one, and forgets it [MQTT-3.1.2-10]. A broker that stops publishes none:
+/// those who would get it are being disconnected as well, so that some would get some.
 pub(crate) fn publish(shard: &mut Shard, session_id: SlotId) {
+    if shard.is_stopping {
+        return forget(shard, session_id);
+    }
     let Some(session) = shard.clients.sessions.get(session_id) else { return };
     let publisher_hash = shard.setup.seeds.hash_of(&session.client_id);
     let Some(will) = take(shard, session_id) else { return };
