@@ -9,7 +9,7 @@ use crate::topics::ShareStrategy;
 /// What clients of one listener are offered. Announced in CONNACK where MQTT 5 has a property for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenerPolicy {
-    /// Highest QoS a client may publish with [MQTT-3.2.2-9].
+    /// Highest QoS a client may publish with [MQTT-3.2.2-9] and that a subscription is granted.
     pub qos_max: Qos,
     /// Whether retained messages are served.
     pub retain_available: bool,

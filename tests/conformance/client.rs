@@ -53,6 +53,11 @@ impl Client {
         }
     }
 
+    /// Comes anew, through listener `listener`; before anything was sent only.
+    pub(crate) fn come_through(&mut self, listener: u16) {
+        self.wire = self.stage.borrow_mut().world.connect_through(0, listener);
+    }
+
     /// Sends a packet, or any bytes, and lets everything come to rest.
     #[expect(clippy::needless_pass_by_value, reason = "what is sent is done with")]
     pub(crate) fn send(&mut self, what: impl Encode) -> &mut Client {

@@ -12,6 +12,7 @@ use crate::wire::{Connect, Publish, Subscribe, Will};
 proofs! {
     a_lower_maximum_qos_is_told: "5:MQTT-3.2.2-9";
     a_lower_maximum_qos_still_grants_subscriptions: "5:MQTT-3.2.2-10";
+    no_more_than_the_maximum_qos_is_granted: "rule:granted-maximum-qos", "311:MQTT-3.8.4-6";
     a_publish_above_the_maximum_qos_is_refused: "5:MQTT-3.2.2-11", "error:PUBLISH-3.2.2.3.4-1";
     a_will_above_the_maximum_qos_is_refused: "5:MQTT-3.2.2-12", "error:CONNECT-3.2.2.3.4-1";
     a_retained_will_is_refused_without_retained_messages: "5:MQTT-3.2.2-13", "error:CONNECT-3.2.2.3.5-1";
@@ -36,9 +37,27 @@ fn a_lower_maximum_qos_still_grants_subscriptions(t: &Trial) {
     let mut a = t.client("a");
     assert_eq!(a.announced().number(MAXIMUM_QOS), Some(0));
     for wanted in 0..=2 {
-        assert!(a.subscribe(&format!("t/{wanted}"), wanted) <= wanted);
+        assert_eq!(a.subscribe(&format!("t/{wanted}"), wanted), 0);
         a.publish(Publish::new(format!("t/{wanted}"), "x"));
         assert_eq!(a.receives(&format!("t/{wanted}"), "x").qos, 0);
+    }
+}
+
+/// Those of another listener may publish at QoS 2.
+fn no_more_than_the_maximum_qos_is_granted(t: &Trial) {
+    t.set_up(|setup| {
+        let open = ringmq_broker::policy::ListenerPolicy::default();
+        setup.listeners = vec![open.clone(), ringmq_broker::policy::ListenerPolicy { qos_max: ringmq_protocol::Qos::AtLeastOnce, ..open }];
+    });
+    let mut a = t.connect_through(1, Connect::new("a").kept());
+    for wanted in 0..=2 {
+        assert_eq!(a.subscribe("t", wanted), wanted.min(1));
+        assert_eq!(a.subscribe("$share/g/s", wanted), wanted.min(1));
+    }
+    let mut b = t.client("b");
+    for topic in ["t", "s"] {
+        b.publish(Publish::new(topic, "x").qos(2));
+        assert_eq!(a.receives(topic, "x").qos, 1);
     }
 }
 

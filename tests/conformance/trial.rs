@@ -134,6 +134,14 @@ impl Trial {
         client
     }
 
+    /// A connected client that came through another listener than the first.
+    pub(crate) fn connect_through(&self, listener: u16, connect: Connect) -> Client {
+        let mut client = self.wire();
+        client.come_through(listener);
+        client.connect(connect);
+        client
+    }
+
     /// A client whose CONNECT is refused, and the answer.
     pub(crate) fn refused(&self, connect: Connect) -> (Client, Connack) {
         let mut client = self.wire();

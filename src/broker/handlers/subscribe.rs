@@ -9,6 +9,7 @@ use crate::cause::{Cause, Ending};
 use crate::handlers::announce;
 use crate::handlers::suback::{self, PendingSuback};
 use crate::letter::RetainedFor;
+use crate::policy::ListenerPolicy;
 use crate::session::Session;
 use crate::shard::Shard;
 use crate::slab::SlotId;
@@ -32,22 +33,25 @@ pub(crate) fn subscribe(shard: &mut Shard, id: SlotId, packet: &Subscribe<'_>) -
         reads: SmallVec::new(),
     };
     for (text, options) in packet.filters.iter() {
+        let options = granted(options, shard.policy(listener));
         let request = Request { session, listener, options, identifier: identifier.unwrap_or(0) };
         if pending.codes.len() >= shard.setup.limits.filters_per_packet_max {
             pending.codes.push(Reason::QuotaExceeded.as_byte());
             continue;
         }
-        let code = match add(shard, &request, text, &mut pending) {
-            Ok(()) => options.qos.bits(),
-            Err(reason) => reason.as_byte(),
-        };
+        let code = add(shard, &request, text, &mut pending).unwrap_or_else(Reason::as_byte);
         pending.codes.push(code);
     }
     suback::answer(shard, pending);
     Ok(())
 }
 
-/// One filter of a SUBSCRIBE, but for its text.
+/// What is granted of what was asked for: no more than the announced Maximum QoS [MQTT-3.2.2-10].
+fn granted(asked: SubscribeOptions, policy: &ListenerPolicy) -> SubscribeOptions {
+    SubscribeOptions { qos: asked.qos.min(policy.qos_max), ..asked }
+}
+
+/// One filter of a SUBSCRIBE, but for its text. The options are those that are granted.
 struct Request {
     session: SlotId,
     listener: u16,
@@ -65,8 +69,8 @@ impl Request {
     }
 }
 
-/// Adds or replaces one subscription.
-fn add(shard: &mut Shard, request: &Request, text: &str, pending: &mut PendingSuback) -> Result<(), Reason> {
+/// Adds or replaces one subscription; gives its code in SUBACK.
+fn add(shard: &mut Shard, request: &Request, text: &str, pending: &mut PendingSuback) -> Result<u8, Reason> {
     let filter = Filter::parse(text).ok_or(Reason::TopicFilterInvalid)?;
     check(shard, request, &filter)?;
     let place = take_place(shard, request, &filter)?;
@@ -77,7 +81,7 @@ fn add(shard: &mut Shard, request: &Request, text: &str, pending: &mut PendingSu
     if (place, added) == (Place::Taken, Added::Replaced) {
         shard.setup.subscriptions.give_back();
     }
-    Ok(())
+    Ok(request.options.qos.bits())
 }
 
 /// Whether a place was taken for a subscription that may turn out to replace another.

@@ -11,7 +11,8 @@ section! {
     /// as `mqtt.KEY`, for the clients of that listener alone.
     Mqtt at "mqtt" in mqtt, EachListener;
 
-    /// Highest QoS a client may publish with and is granted, told as Maximum QoS in CONNACK.
+    /// Highest QoS a client may publish with, told as Maximum QoS in CONNACK, and highest QoS that its subscriptions are
+    /// granted.
     max_qos: u8 = 2, Domain::count(0, 2);
     /// Whether retained messages are kept, told as Retain Available.
     retain_available: bool = true, Domain::Switch;
