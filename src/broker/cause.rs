@@ -105,7 +105,7 @@ causes! {
     BadAuthenticationMethod: Client, Some(Reason::BadAuthenticationMethod), Published, Warn, "bad_authentication_method";
     /// Not allowed by the access table.
     NotAuthorized: Client, Some(Reason::NotAuthorized), Published, Warn, "not_authorized";
-    /// A topic name with a wildcard, too long, or reserved.
+    /// A topic name that is well formed and not accepted: it is beyond the limits.
     TopicNameInvalid: Client, Some(Reason::TopicNameInvalid), Published, Warn, "topic_name_invalid";
     /// An alias of 0 or above the announced maximum [MQTT-3.2.2-17].
     TopicAliasInvalid: Client, Some(Reason::TopicAliasInvalid), Published, Warn, "topic_alias_invalid";
@@ -156,7 +156,6 @@ impl From<DecodeError> for Cause {
             Reason::ProtocolError => Cause::ProtocolError,
             Reason::UnsupportedProtocolVersion => Cause::UnsupportedVersion,
             Reason::ClientIdentifierNotValid => Cause::ClientIdRefused,
-            Reason::TopicNameInvalid => Cause::TopicNameInvalid,
             Reason::TopicAliasInvalid => Cause::TopicAliasInvalid,
             Reason::PacketTooLarge => Cause::PacketTooLarge,
             Reason::PayloadFormatInvalid => Cause::PayloadFormatInvalid,

@@ -26,11 +26,6 @@ impl DecodeError {
         DecodeError { reason: Reason::ProtocolError, what }
     }
 
-    /// A topic name that is well formed but may not be one (0x90).
-    pub(crate) const fn topic_name(what: &'static str) -> DecodeError {
-        DecodeError { reason: Reason::TopicNameInvalid, what }
-    }
-
     /// A topic alias that stands for nothing (0x94).
     pub(crate) const fn topic_alias(what: &'static str) -> DecodeError {
         DecodeError { reason: Reason::TopicAliasInvalid, what }
@@ -53,6 +48,6 @@ mod tests {
     fn an_error_reads_as_a_sentence() {
         let error = DecodeError::malformed("the packet ends inside a field");
         assert_eq!(error.to_string(), "Malformed Packet: the packet ends inside a field");
-        assert!(DecodeError::topic_name("x").reason.is_error());
+        assert!(DecodeError::topic_alias("x").reason.is_error());
     }
 }

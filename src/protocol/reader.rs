@@ -104,7 +104,7 @@ impl<'a> Reader<'a> {
         }
         match text.as_bytes().contains(&0) {
             true => Err(NUL),
-            false => Err(DecodeError::topic_name("a topic name has a wildcard")),
+            false => Err(DecodeError::malformed("a topic name has a wildcard")),
         }
     }
 }
@@ -180,20 +180,12 @@ mod tests {
     #[test]
     fn topic_names_hold_no_wildcard() {
         for at in 0..40 {
-            for (byte, reason) in [
-                (b'+', Reason::TopicNameInvalid),
-                (b'#', Reason::TopicNameInvalid),
-                (0, Reason::MalformedPacket),
-                (0x80, Reason::MalformedPacket),
-            ] {
+            for byte in [b'+', b'#', 0, 0x80] {
                 let mut text = [b'x'; 40];
                 text[at] = byte;
                 let field = [&[0, 40][..], &text].concat();
-                assert_eq!(
-                    Reader::new(&field).topic_name(None).unwrap_err().reason,
-                    reason,
-                    "{byte:#x} at {at}"
-                );
+                let error = Reader::new(&field).topic_name(None).unwrap_err();
+                assert_eq!(error.reason, Reason::MalformedPacket, "{byte:#x} at {at}");
             }
         }
         assert_eq!(Reader::new(b"\0\0").topic_name(None), Ok(""));

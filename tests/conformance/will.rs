@@ -249,8 +249,8 @@ fn a_will_for_the_server_is_refused(t: &Trial) {
     let (_, connack) = t.refused(Connect::new("a").will(Will::new("a/b/c/d", "x")));
     assert_eq!(connack.code, 0x90);
     let (_, connack) = t.refused(Connect::new("a").will(Will::new("a/+", "x")));
-    assert_eq!(connack.code, 0x90);
-    assert_eq!(t.ended_by(Cause::TopicNameInvalid), 2);
+    assert_eq!(connack.code, 0x81);
+    assert_eq!((t.ended_by(Cause::TopicNameInvalid), t.ended_by(Cause::Malformed)), (1, 1));
     let (_, connack) = t.refused(Connect::new("a").will(Will::new("$SYS/x", "x")));
     assert_eq!(connack.code, 0x87);
 }

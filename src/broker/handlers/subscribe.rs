@@ -24,6 +24,11 @@ pub(crate) fn subscribe(shard: &mut Shard, id: SlotId, packet: &Subscribe<'_>) -
         let what = "subscription identifiers are not served";
         return Err(Ending { cause: Cause::IdentifiersNotSupported, what });
     }
+    let is_v5 = connection.agreed.version.is_v5();
+    if is_v5 && packet.filters.len() > 1 {
+        // One alone is judged when it is added, without being read twice.
+        check_form(packet.filters.iter().map(|(text, _)| text))?;
+    }
     let Some((session, _)) = shard.clients.session_of(id) else { return Ok(()) };
     let mut pending = PendingSuback {
         after: 0,
@@ -39,11 +44,25 @@ pub(crate) fn subscribe(shard: &mut Shard, id: SlotId, packet: &Subscribe<'_>) -
             pending.codes.push(Reason::QuotaExceeded.as_byte());
             continue;
         }
-        let code = add(shard, &request, text, &mut pending).unwrap_or_else(Reason::as_byte);
+        let code = match Filter::parse(text) {
+            Some(filter) => add(shard, &request, &filter, &mut pending).unwrap_or_else(Reason::as_byte),
+            None if is_v5 => return Err(NO_FILTER),
+            None => Reason::TopicFilterInvalid.as_byte(),
+        };
         pending.codes.push(code);
     }
     suback::answer(shard, pending);
     Ok(())
+}
+
+/// A text that is no filter, in a packet that is malformed by it.
+const NO_FILTER: Ending = Ending { cause: Cause::Malformed, what: "a topic filter that is not one" };
+
+/// A text that is no filter [MQTT-4.7.1-1, MQTT-4.7.1-2, MQTT-4.7.3-1] makes the whole packet malformed. The codes of SUBACK
+/// and UNSUBACK are for filters that are well formed and not accepted; before 5.0 SUBACK has one for all that is refused,
+/// UNSUBACK none.
+pub(crate) fn check_form<'a>(mut filters: impl Iterator<Item = &'a str>) -> Result<(), Ending> {
+    if filters.all(|text| Filter::parse(text).is_some()) { Ok(()) } else { Err(NO_FILTER) }
 }
 
 /// What is granted of what was asked for: no more than the announced Maximum QoS [MQTT-3.2.2-10].
@@ -70,10 +89,14 @@ impl Request {
 }
 
 /// Adds or replaces one subscription; gives its code in SUBACK.
-fn add(shard: &mut Shard, request: &Request, text: &str, pending: &mut PendingSuback) -> Result<u8, Reason> {
-    let filter = Filter::parse(text).ok_or(Reason::TopicFilterInvalid)?;
-    check(shard, request, &filter)?;
-    let place = take_place(shard, request, &filter)?;
+fn add(
+    shard: &mut Shard,
+    request: &Request,
+    filter: &Filter<'_>,
+    pending: &mut PendingSuback,
+) -> Result<u8, Reason> {
+    check(shard, request, filter)?;
+    let place = take_place(shard, request, filter)?;
     let added = match filter.share {
         Some(share) => add_shared(shard, request, share, filter.filter),
         None => add_plain(shard, request, filter.filter, pending),

@@ -4,12 +4,13 @@ use ringmq_protocol::{Filter, Packet, Properties, Reason, Unsuback, Unsubscribe}
 use smallvec::SmallVec;
 
 use crate::cause::{Cause, Ending};
-use crate::handlers::announce;
+use crate::handlers::{announce, subscribe};
 use crate::shard::Shard;
 use crate::slab::SlotId;
 
 /// Takes an UNSUBSCRIBE. What is under way is finished [MQTT-3.10.4-3]; nothing new is queued.
 pub(crate) fn unsubscribe(shard: &mut Shard, id: SlotId, packet: &Unsubscribe<'_>) -> Result<(), Ending> {
+    subscribe::check_form(packet.filters.iter())?;
     let Some((session, _)) = shard.clients.session_of(id) else { return Ok(()) };
     let max = shard.setup.limits.filters_per_packet_max;
     let served = packet.filters.iter().take(max).map(|filter| remove(shard, session, filter).as_byte());

@@ -155,8 +155,8 @@ fn will_topics() {
     for level in [4, 5] {
         let properties: &[u8] = if level == 5 { &[0] } else { &[] };
         let will = |topic: &[u8]| [b"\0\x01c", properties, topic, b"\0\0"].concat();
-        assert_eq!(refused(level, 0x06, &will(b"\0\x03a/+")), Some(Reason::TopicNameInvalid));
-        assert_eq!(refused(level, 0x06, &will(b"\0\x01#")), Some(Reason::TopicNameInvalid));
+        assert_eq!(refused(level, 0x06, &will(b"\0\x03a/+")), Some(Reason::MalformedPacket));
+        assert_eq!(refused(level, 0x06, &will(b"\0\x01#")), Some(Reason::MalformedPacket));
         assert_eq!(refused(level, 0x06, &will(b"\0\0")), Some(Reason::ProtocolError));
     }
 }

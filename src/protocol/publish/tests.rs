@@ -51,8 +51,8 @@ fn topic_names_that_are_refused() {
     for version in [Version::V311, Version::V5] {
         assert_eq!(refusal(0x30, b"\0\x02\xC3\x28\0", version), Some(Reason::MalformedPacket));
         assert_eq!(refusal(0x30, b"\0\x02a\0\0", version), Some(Reason::MalformedPacket));
-        assert_eq!(refusal(0x30, b"\0\x03a/#\0", version), Some(Reason::TopicNameInvalid));
-        assert_eq!(refusal(0x30, b"\0\x01+\0", version), Some(Reason::TopicNameInvalid));
+        assert_eq!(refusal(0x30, b"\0\x03a/#\0", version), Some(Reason::MalformedPacket));
+        assert_eq!(refusal(0x30, b"\0\x01+\0", version), Some(Reason::MalformedPacket));
         assert_eq!(refusal(0x30, b"\0\0\0", version), Some(Reason::ProtocolError));
     }
 }
