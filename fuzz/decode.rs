@@ -41,7 +41,7 @@ fn check_stream(bytes: &[u8], version: Version) {
 
 fn check_frame(header: &Header, frame: &[u8], version: Version) {
     let body = &frame[header.header_len..];
-    Connect::peek_level(body);
+    Connect::refusal_version(body);
     match Packet::decode(header, body, version) {
         Err(error) => assert!(error.reason.is_error() && !error.what.is_empty(), "{error}"),
         Ok(packet) => check_packet(&packet, header, frame, version),
@@ -73,6 +73,8 @@ fn check_packet(packet: &Packet<'_>, header: &Header, frame: &[u8], version: Ver
 /// be set on requests that are repeated.
 fn has_one_form(header: &Header, version: Version) -> bool {
     match header.kind {
+        // In 3.1 some of its bits are ignored.
+        PacketType::Connect => version != Version::V31,
         PacketType::Puback | PacketType::Pubrec | PacketType::Pubcomp => version != Version::V5,
         PacketType::Disconnect | PacketType::Auth => version != Version::V5,
         PacketType::Pubrel => version == Version::V311,

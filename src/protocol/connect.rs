@@ -4,6 +4,7 @@
 
 use crate::body::Body;
 use crate::error::DecodeError;
+use crate::frame::Header;
 use crate::packet_type::PacketType;
 use crate::properties::Properties;
 use crate::property::Place;
@@ -64,7 +65,8 @@ struct Flags(u8);
 impl Flags {
     fn read(reader: &mut Reader<'_>, version: Version) -> Result<Flags, DecodeError> {
         let flags = Flags(reader.u8()?);
-        let wrong = if flags.has(RESERVED) {
+        // The text of 3.1 calls it unused.
+        let wrong = if flags.has(RESERVED) && version != Version::V31 {
             "the reserved connect flag is set"
         } else if !flags.has(WILL) && flags.has(WILL_QOS | WILL_RETAIN) {
             "Will QoS or Will Retain without Will Flag"
@@ -89,16 +91,23 @@ impl Flags {
 }
 
 impl<'a> Connect<'a> {
-    /// The protocol level byte of a CONNECT body, if it is long enough to have one, whatever else is wrong
-    /// with it: a refusal can then be written in a layout that the client understands [MQTT-3.1.2-2].
-    pub fn peek_level(body: &[u8]) -> Option<u8> {
+    /// The version in whose layout the sender of a CONNECT body can read a refusal, whatever else is wrong with it
+    /// [MQTT-3.1.2-2]. None: it is closed without an answer, since the body ends before the level does, or has a name that no
+    /// version below 5.0 has with this level [MQTT-3.1.4-1 of 3.1.1].
+    pub fn refusal_version(body: &[u8]) -> Option<Version> {
         let mut reader = Reader::new(body);
-        reader.binary().ok()?;
-        reader.u8().ok()
+        let name = reader.binary().ok()?;
+        match reader.u8().ok()? {
+            5.. => Some(Version::V5),
+            3 if name == Version::V31.name().as_bytes() => Some(Version::V31),
+            _ if name == Version::V311.name().as_bytes() => Some(Version::V311),
+            _ => None,
+        }
     }
 
-    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Connect<'a>, DecodeError> {
+    pub(crate) fn read(header: &Header, reader: &mut Reader<'a>) -> Result<Connect<'a>, DecodeError> {
         let version = read_version(reader)?;
+        header.check_flags(version)?;
         let flags = Flags::read(reader, version)?;
         let keep_alive_s = reader.u16()?;
         let properties = read_properties(reader, version)?;

@@ -64,6 +64,8 @@ impl Header {
             PacketType::Auth if !version.is_v5() => {
                 Err(DecodeError::malformed("packet type 15 is reserved before version 5"))
             }
+            // The text of 3.1 calls them unused.
+            PacketType::Connect if version == Version::V31 => Ok(()),
             kind if self.flags == kind.fixed_flags() || self.is_dup_of_31(version) => Ok(()),
             _ => Err(DecodeError::malformed("reserved flags of the fixed header are wrong")),
         }

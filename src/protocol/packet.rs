@@ -78,11 +78,13 @@ impl<'a> Packet<'a> {
     /// If `body` is not as long as the header says.
     pub fn decode(header: &Header, body: &'a [u8], version: Version) -> Result<Packet<'a>, DecodeError> {
         assert_eq!(header.body_len, body.len(), "the body is cut by its header");
-        header.check_flags(version)?;
-        let reader = &mut Reader::new(body);
         let kind = header.kind;
+        let reader = &mut Reader::new(body);
+        if kind != PacketType::Connect {
+            header.check_flags(version)?;
+        }
         let packet = match kind {
-            PacketType::Connect => Packet::Connect(Connect::read(reader)?),
+            PacketType::Connect => Packet::Connect(Connect::read(header, reader)?),
             PacketType::Connack => Packet::Connack(Connack::read(reader, version)?),
             PacketType::Publish => return Publish::read(header, reader, version).map(Packet::Publish),
             PacketType::Puback => Packet::Puback(Ack::read(kind, reader, version)?),

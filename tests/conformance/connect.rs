@@ -13,7 +13,7 @@ proofs! {
         "311:MQTT-3.1.2-19", "311:MQTT-3.1.2-21";
     connect_must_come_first: "5:MQTT-3.1.0-1", "311:MQTT-3.1.0-1", "5:MQTT-3.14.0-1";
     a_second_connect_ends_the_connection: "5:MQTT-3.1.0-2", "311:MQTT-3.1.0-2", "5:MQTT-3.2.0-2";
-    another_protocol_name_is_refused: "5:MQTT-3.1.2-1", "311:MQTT-3.1.2-1";
+    another_protocol_name_is_refused: "5:MQTT-3.1.2-1", "311:MQTT-3.1.2-1", "311:MQTT-3.1.4-1";
     the_reserved_flag_is_checked: "5:MQTT-3.1.2-3", "311:MQTT-3.1.2-3", "error:CONNECT-3.1.2.3-1";
     a_will_flag_needs_the_will: "5:MQTT-3.1.2-9", "311:MQTT-3.1.2-9";
     will_bits_need_the_will_flag: "5:MQTT-3.1.2-11", "5:MQTT-3.1.2-13", "311:MQTT-3.1.2-11", "311:MQTT-3.1.2-13",
@@ -99,15 +99,18 @@ fn a_second_connect_ends_the_connection(t: &Trial) {
 }
 
 fn another_protocol_name_is_refused(t: &Trial) {
-    for name in ["mqtt", "MQTTX", "MQT", "", "MQIsdp"] {
+    for name in ["mqtt", "MQTU", "MQTTX", "MQT", "", "MQIsdp"] {
         let beginning = [string(name), vec![t.version().level(), 0x02]].concat();
         let mut a = t.wire();
         a.send(Connect::new("a").encode_as(&beginning, t.version()));
-        let Packet::Connack(connack) = a.next() else { panic!("{name}") };
-        assert_eq!(connack.code, if t.is_v5() { 0x84 } else { 1 }, "{name}");
+        if t.is_v5() {
+            let Packet::Connack(connack) = a.next() else { panic!("{name}") };
+            assert_eq!(connack.code, 0x84, "{name}");
+        }
+        // Before 5.0 without a word [MQTT-3.1.4-1].
         a.expect_closed();
     }
-    assert_eq!(t.ended_by(Cause::UnsupportedVersion), 5);
+    assert_eq!((t.ended_by(Cause::UnsupportedVersion), t.counters().connects_refused), (6, 6));
 }
 
 fn the_reserved_flag_is_checked(t: &Trial) {

@@ -111,15 +111,15 @@ pub(crate) fn packet_limit(connect: &Connect<'_>) -> u32 {
     connect.properties.maximum_packet_size().map_or(PACKET_LIMIT, |max| max.min(PACKET_LIMIT))
 }
 
-/// Answers a CONNECT that cannot be decoded, in a layout the client can read if its level could be read.
+/// Answers a CONNECT that cannot be decoded, in a layout that its sender can read; without a word if there is none.
 fn refuse_undecoded(shard: &mut Shard, id: SlotId, body: &[u8], ending: Ending) {
-    let version = match Connect::peek_level(body) {
-        Some(3) => Version::V31,
-        Some(level) if level < 5 => Version::V311,
-        Some(_) => Version::V5,
-        None => return end::connection(shard, id, ending),
-    };
-    refuse(shard, id, version, ending, PACKET_LIMIT);
+    match Connect::refusal_version(body) {
+        Some(version) => refuse(shard, id, version, ending, PACKET_LIMIT),
+        None => {
+            shard.clients.counters.connects_refused += 1;
+            end::connection(shard, id, ending);
+        }
+    }
 }
 
 /// Refuses with CONNACK where the version has a code for it, then closes [MQTT-3.2.2-7]. A malformed CONNECT of 3.x

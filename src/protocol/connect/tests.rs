@@ -84,7 +84,12 @@ fn names_and_levels_that_are_not_served() {
             Some(Reason::UnsupportedProtocolVersion),
             "{name} {level}"
         );
-        assert_eq!(Connect::peek_level(&body), Some(level));
+        let expected = match (name, level) {
+            ("MQIsdp", 4) => None,
+            (_, 5..) => Some(Version::V5),
+            _ => Some(Version::V311),
+        };
+        assert_eq!(Connect::refusal_version(&body), expected, "{name} {level}");
     }
 }
 
@@ -94,12 +99,24 @@ fn the_level_is_judged_before_the_rest() {
     assert_eq!(refusal(0x10, b"\0\x04MQTT\x06", Version::V5), Some(Reason::UnsupportedProtocolVersion));
 }
 
+/// By name and level alone: they are seen even if nothing else is right.
 #[test]
-fn the_level_is_seen_even_if_nothing_else_is_right() {
-    assert_eq!(Connect::peek_level(b"\0\x04MQTT\x05"), Some(5));
-    assert_eq!(Connect::peek_level(b"\0\x04MQTT\x04\xFF\xFF"), Some(4));
-    for short in [&b""[..], b"\0", b"\0\x04MQT", b"\0\x04MQTT", b"\xFF\xFFMQTT\x05"] {
-        assert_eq!(Connect::peek_level(short), None, "{short:?}");
+fn a_refusal_is_written_as_its_reader_expects_it() {
+    let table: [(&[u8], Option<Version>); 11] = [
+        (b"\0\x04MQTT\x05", Some(Version::V5)),
+        (b"\0\x04MQTT\x04\xFF\xFF", Some(Version::V311)),
+        (b"\0\x06MQIsdp\x03", Some(Version::V31)),
+        (b"\0\x04MQTU\x05", Some(Version::V5)),
+        (b"\0\x04MQTU\x04", None),
+        (b"\0\x04MQTU\x03", None),
+        (b"", None),
+        (b"\0", None),
+        (b"\0\x04MQT", None),
+        (b"\0\x04MQTT", None),
+        (b"\xFF\xFFMQTT\x05", None),
+    ];
+    for (body, expected) in table {
+        assert_eq!(Connect::refusal_version(body), expected, "{body:?}");
     }
 }
 
@@ -188,6 +205,21 @@ fn no_beginning_of_a_connect_is_a_connect() {
         let bytes = encode(&Packet::Connect(full), version);
         for len in 0..bytes.len() - 2 {
             assert!(refusal(0x10, &bytes[2..2 + len], version).is_some(), "{len} bytes of {version:?}");
+        }
+    }
+}
+
+/// The reserved connect flag, and the flags of the fixed header.
+#[test]
+fn bits_that_31_calls_unused_are_ignored_there() {
+    for version in Version::ALL {
+        let plain = encode(&Packet::Connect(Connect { version, ..BARE }), version);
+        let flags_at = 2 + 2 + version.name().len() + 1;
+        for (at, bit) in [(flags_at, 1), (0, 1), (0, 2), (0, 4), (0, 8)] {
+            let mut bytes = plain.clone();
+            bytes[at] |= bit;
+            let expected = (version == Version::V31).then_some(Packet::Connect(Connect { version, ..BARE }));
+            assert_eq!(decode(&bytes, Version::V5).ok(), expected, "{version:?}: bit {bit} of byte {at}");
         }
     }
 }

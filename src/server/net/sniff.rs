@@ -55,8 +55,11 @@ impl Wrong {
     }
 }
 
-/// The first byte of a CONNECT: its packet type, and flags that must be 0 [MQTT-2.1.3-1].
-const CONNECT: u8 = 0x10;
+/// Whether this can be the first byte of a CONNECT: its packet type, with flags that must be 0 [MQTT-2.1.3-1] but for 3.1,
+/// which calls them unused; its level comes later. QoS 3 is reserved there too, and 0x16 begins a ClientHello.
+fn begins_connect(first: u8) -> bool {
+    first >> 4 == 1 && first & 0b110 != 0b110
+}
 
 /// How a ClientHello begins: a handshake record, and the major version of every TLS (RFC 8446, 5.1).
 const CLIENT_HELLO: &[u8] = &[0x16, 0x03];
@@ -74,11 +77,11 @@ const PROXY_STARTS: [(&str, usize); 2] = [("PROXY ", 3), ("\r\n\r\n\0\r\nQUIT\n"
 pub(crate) fn sniff(port: PortKind, bytes: &[u8]) -> Verdict {
     match port {
         _ if bytes.is_empty() => Verdict::NeedMore,
-        PortKind::Plain if bytes[0] == CONNECT => Verdict::Mqtt,
+        PortKind::Plain if begins_connect(bytes[0]) => Verdict::Mqtt,
         PortKind::Plain if agrees(bytes, CLIENT_HELLO) => Verdict::Wrong(Wrong::TlsOnPlainPort),
         PortKind::Tls if bytes.starts_with(CLIENT_HELLO) => Verdict::Tls,
         PortKind::Tls if agrees(bytes, CLIENT_HELLO) => Verdict::NeedMore,
-        PortKind::Tls if bytes[0] == CONNECT => Verdict::Wrong(Wrong::PlainOnTlsPort),
+        PortKind::Tls if begins_connect(bytes[0]) => Verdict::Wrong(Wrong::PlainOnTlsPort),
         PortKind::Plain | PortKind::Tls => Verdict::Wrong(stranger(bytes)),
     }
 }
@@ -161,7 +164,7 @@ mod tests {
             (b"get /", &[(5, Junk)]),
             (b"SSH-2.0-OpenSSH", &[(15, Junk)]),
             (b"\x16\x02", &[(1, Wrong::TlsOnPlainPort), (1, Junk)]),
-            (b"\x15\x03\x03\x00\x02", &[(5, Junk)]),
+            (b"\x17\x03\x03\x00\x02", &[(5, Junk)]),
             (b"\x80\x2e\x01\x03\x01", &[(5, Junk)]),
             (b"\xc0\x00", &[(2, Junk)]),
             (b"\0", &[(1, Junk)]),
@@ -182,7 +185,8 @@ mod tests {
             for second in 0..=255 {
                 let bytes = [first, second];
                 let plain = sniff(PortKind::Plain, &bytes);
-                assert_eq!(plain == Verdict::Mqtt, first == 0x10);
+                let is_connect = (0x10..0x20).contains(&first) && ![0x16, 0x17, 0x1E, 0x1F].contains(&first);
+                assert_eq!(plain == Verdict::Mqtt, is_connect);
                 assert!(!matches!(plain, Verdict::NeedMore | Verdict::Tls));
                 assert_ne!(sniff(PortKind::Plain, &bytes[..1]), Verdict::NeedMore);
                 let tls = sniff(PortKind::Tls, &bytes);
