@@ -70,9 +70,10 @@ fn check_packet(packet: &Packet<'_>, header: &Header, frame: &[u8], version: Ver
 }
 
 /// Whether a packet can be written in one way only. In 5.0, reason and properties may be left out; in 3.1, DUP may
-/// be set on requests that are repeated.
+/// be set on requests that are repeated; before 5.0 the length may be padded.
 fn has_one_form(header: &Header, version: Version) -> bool {
     match header.kind {
+        _ if header.is_padded() => false,
         // In 3.1 some of its bits are ignored.
         PacketType::Connect => version != Version::V31,
         PacketType::Puback | PacketType::Pubrec | PacketType::Pubcomp => version != Version::V5,

@@ -173,7 +173,7 @@ impl Connection {
             return Err(Ending { cause: Cause::NotConnect, what: "the first packet is not CONNECT" });
         }
         if self.stage == Stage::Connected {
-            header.check_flags(self.agreed.version)?;
+            header.check(self.agreed.version)?;
         }
         if header.total_len() > packet_bytes_max as usize {
             return Err(Ending { cause: Cause::PacketTooLarge, what: "packet above the server's maximum" });

@@ -34,7 +34,7 @@ impl<'a> Ack<'a> {
     /// If `body` is not as long as the header says.
     pub fn decode(header: &Header, body: &'a [u8], version: Version) -> Result<Ack<'a>, DecodeError> {
         assert_eq!(header.body_len, body.len(), "the body is cut by its header");
-        header.check_flags(version)?;
+        header.check(version)?;
         let reader = &mut Reader::new(body);
         let ack = Ack::read(header.kind, reader, version)?;
         reader.finish()?;

@@ -107,7 +107,7 @@ impl<'a> Connect<'a> {
 
     pub(crate) fn read(header: &Header, reader: &mut Reader<'a>) -> Result<Connect<'a>, DecodeError> {
         let version = read_version(reader)?;
-        header.check_flags(version)?;
+        header.check(version)?;
         let flags = Flags::read(reader, version)?;
         let keep_alive_s = reader.u16()?;
         let properties = read_properties(reader, version)?;

@@ -81,7 +81,7 @@ impl<'a> Packet<'a> {
         let kind = header.kind;
         let reader = &mut Reader::new(body);
         if kind != PacketType::Connect {
-            header.check_flags(version)?;
+            header.check(version)?;
         }
         let packet = match kind {
             PacketType::Connect => Packet::Connect(Connect::read(header, reader)?),

@@ -59,7 +59,7 @@ impl<'a> Publish<'a> {
     ) -> Result<Publish<'a>, DecodeError> {
         assert_eq!(header.body_len, body.len(), "the body is cut by its header");
         assert_eq!(header.kind, PacketType::Publish, "the header is that of a PUBLISH");
-        header.check_flags(version)?;
+        header.check(version)?;
         Publish::read_knowing(header, &mut Reader::new(body), version, known)
     }
 

@@ -7,13 +7,14 @@ use crate::registry::proofs;
 use crate::trial::Trial;
 use crate::wire::properties::{Properties, REASON_STRING, USER_PROPERTY};
 use crate::wire::{
-    Connect, Encode, PINGREQ, Packet, Publish, Subscribe, Unsubscribe, Version, Will, ack, ack_with, disconnect_with, first,
-    packet,
+    Connect, Encode, PINGREQ, Packet, Publish, Subscribe, Unsubscribe, Version, Will, ack, ack_with, disconnect, disconnect_with,
+    first, packet,
 };
 
 proofs! {
     a_length_of_five_bytes_is_refused: "5:MQTT-1.5.5-1", "error:any-1.5.5-1", "rule:length-of-five-bytes-311", "311:MQTT-4.8.0-1";
     a_padded_length_is_refused: "5:MQTT-1.5.5-1";
+    a_padded_length_is_taken_before_5: "rule:padded-length-before-5", "311:MQTT-3.1.4-4";
     lengths_are_in_their_shortest_form: "5:MQTT-1.5.5-1", "5:MQTT-2.1.3-1", "311:MQTT-2.2.2-1";
     reserved_flags_are_refused: "5:MQTT-2.1.3-1", "311:MQTT-2.2.2-1", "311:MQTT-2.2.2-2";
     packet_type_0_is_refused: "error:any-2.1.2-1", "311:MQTT-4.8.0-1";
@@ -54,6 +55,41 @@ fn a_length_of_five_bytes_is_refused(t: &Trial) {
 fn a_padded_length_is_refused(t: &Trial) {
     t.client("a").offends([first::PINGREQ, 0x80, 0x00], 0x81, Cause::Malformed);
     t.client("a").offends(packet(first::SUBSCRIBE, &[&[0, 1, 0x80, 0x00, 0, 1, b't', 0]]), 0x81, Cause::Malformed);
+}
+
+/// A packet below 128 bytes with its length in so many bytes.
+fn padded(packet: &[u8], length_bytes: usize) -> Vec<u8> {
+    let mut length = vec![0x80; length_bytes];
+    length[0] |= packet[1];
+    length[length_bytes - 1] &= 0x7F;
+    [&packet[..1], &length, &packet[2..]].concat()
+}
+
+/// Small boards send it. The CONNECT itself says which version it is.
+fn a_padded_length_is_taken_before_5(t: &Trial) {
+    for length_bytes in 2..=4 {
+        for version in [Version::V31, Version::V311] {
+            let mut a = t.wire_of(version);
+            a.send(padded(&Connect::new("a").encode(version), length_bytes));
+            assert_eq!(a.take_connack().code, 0);
+            a.send(padded(&Subscribe::to("t", 1).id(1).encode(version), length_bytes));
+            assert!(matches!(a.next(), Packet::Suback(_)));
+            a.send(padded(&Publish::new("t", "x").qos(1).id(2).encode(version), length_bytes));
+            a.take_ack(first::PUBACK, 2);
+            let message = a.take();
+            a.send(padded(&ack(first::PUBACK, message.id), length_bytes));
+            a.send(padded(&PINGREQ, length_bytes));
+            assert_eq!(a.next(), Packet::Pingresp);
+            a.send(padded(&disconnect(), length_bytes));
+            a.expect_closed();
+        }
+        let mut a = t.wire_of(Version::V5);
+        a.send(padded(&Connect::new("a").encode(Version::V5), length_bytes));
+        assert_eq!(a.take_connack().code, 0x81);
+        a.expect_closed();
+    }
+    let ended = [Cause::ClientDisconnect, Cause::Malformed].map(|cause| t.ended_by(cause));
+    assert_eq!(ended, [6, 3]);
 }
 
 /// The reader of the tests checks every packet; here it gets some of every length.

@@ -6,7 +6,7 @@ fn header(bytes: &[u8]) -> Header {
 
 /// The fixed header of a first byte, all else being right.
 fn flags_of(first: u8, version: Version) -> Result<(), DecodeError> {
-    header(&[first, 0]).check_flags(version)
+    header(&[first, 0]).check(version)
 }
 
 #[test]
@@ -26,19 +26,33 @@ fn an_incomplete_header_is_none() {
     }
 }
 
-/// [MQTT-1.5.5-1] five bytes and padded forms are refused, at the earliest byte.
+/// [MQTT-1.5.5-1] five bytes are refused, at the earliest byte.
 #[test]
 fn bad_lengths_are_refused_at_the_earliest_byte() {
-    let table: [&[u8]; 5] = [
-        &[0x30, 0x80, 0x80, 0x80, 0x80],
-        &[0x30, 0xFF, 0xFF, 0xFF, 0xFF],
-        &[0x30, 0x80, 0x00],
-        &[0x30, 0xFF, 0x80, 0x00],
-        &[0x30, 0xFF, 0xFF, 0xFF, 0x00],
-    ];
-    for bytes in table {
+    for bytes in [&[0x30, 0x80, 0x80, 0x80, 0x80], &[0x30, 0xFF, 0xFF, 0xFF, 0xFF]] {
         assert_eq!(Header::read(bytes).unwrap_err().reason, crate::Reason::MalformedPacket, "{bytes:x?}");
         assert_eq!(Header::read(&bytes[..bytes.len() - 1]), Ok(None), "{bytes:x?}");
+    }
+}
+
+/// [MQTT-1.5.5-1] 3.1 and 3.1.1 do not ask for the shortest form, and small boards write a fixed number of bytes.
+#[test]
+fn a_padded_length_is_one_before_5() {
+    let table: [(&[u8], usize); 5] = [
+        (&[0xC0, 0x80, 0x00], 0),
+        (&[0xC0, 0x80, 0x80, 0x80, 0x00], 0),
+        (&[0xC0, 0x85, 0x00], 5),
+        (&[0xC0, 0xFF, 0x80, 0x00], 127),
+        (&[0xC0, 0xFF, 0xFF, 0xFF, 0x00], 0x1F_FFFF),
+    ];
+    for (bytes, body_len) in table {
+        let read = header(bytes);
+        assert_eq!((read.body_len, read.header_len, read.is_padded()), (body_len, bytes.len(), true));
+        assert_eq!(Header::read(&bytes[..bytes.len() - 1]), Ok(None), "{bytes:x?}");
+        for version in Version::ALL {
+            assert_eq!(read.check(version).is_ok(), version != Version::V5, "{bytes:x?}");
+        }
+        assert!(read_length(&bytes[1..]).is_err(), "within a packet the form is that of 5.0");
     }
 }
 
