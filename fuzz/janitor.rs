@@ -37,6 +37,7 @@ pub(crate) fn erasures(answers: &[u8]) -> Vec<u8> {
 fn connect() -> Packet<'static> {
     Packet::Connect(Connect {
         version: VERSION,
+        is_bridge: false,
         clean_start: true,
         keep_alive_s: 0,
         properties: Properties::EMPTY,

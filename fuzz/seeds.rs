@@ -58,6 +58,7 @@ impl Stream {
     fn connect(&mut self, client_id: &str, properties: &PropertyBuf, will: Option<Will<'_>>) {
         self.add(&Packet::Connect(Connect {
             version: self.version,
+            is_bridge: false,
             clean_start: false,
             keep_alive_s: 30,
             properties: properties.as_properties(),

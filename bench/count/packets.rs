@@ -38,6 +38,7 @@ pub(crate) fn connect(client_id: &str, keep_alive_s: u16) -> Vec<u8> {
     properties.push(ringmq_protocol::Property::ReceiveMaximum(u16::MAX));
     encoded(&Packet::Connect(Connect {
         version: VERSION,
+        is_bridge: false,
         clean_start: true,
         keep_alive_s,
         properties: properties.as_properties(),

@@ -130,6 +130,7 @@ impl Peer {
         });
         self.encoded(&Packet::Connect(Connect {
             version: agreed.version,
+            is_bridge: false,
             clean_start: terms.is_clean,
             keep_alive_s: terms.keep_alive_s.into(),
             properties: properties.as_properties(),

@@ -141,6 +141,7 @@ impl Client {
         }
         let connect = Connect {
             version: terms.version,
+            is_bridge: false,
             clean_start: terms.session_expiry_s.is_none(),
             keep_alive_s: terms.keep_alive_s,
             properties: properties.as_properties(),

@@ -7,6 +7,7 @@ use std::num::NonZeroU16;
 
 use ringmq_protocol::{Header, PACKET_BYTES_MAX, PacketType, Version};
 
+use crate::access::Role;
 use crate::address::Address;
 use crate::cause::{Cause, Ending};
 use crate::deadlines::TimerId;
@@ -64,6 +65,7 @@ pub(crate) const PACKET_LIMIT: u32 = PACKET_BYTES_MAX as u32;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Agreed {
     pub(crate) version: Version,
+    pub(crate) role: Role,
     /// The client's maximum packet size in bytes, at most [`PACKET_LIMIT`].
     pub(crate) packet_bytes_max: u32,
     /// QoS 1 and 2 messages under way to the client at once: its receive maximum within our own cap.
@@ -84,6 +86,7 @@ impl Default for Agreed {
     fn default() -> Agreed {
         Agreed {
             version: Version::V5,
+            role: Role::Client,
             packet_bytes_max: PACKET_LIMIT,
             window: NonZeroU16::MAX,
             problem_information: ProblemInformation::Everywhere,

@@ -45,6 +45,10 @@ pub struct ListenerPolicy {
     pub v31_allowed: bool,
     /// Whether clients may publish to topics that begin with `$` (never to `$SYS`).
     pub dollar_topics_allowed: bool,
+    /// Whether bridges are served: clients of 3.1 and 3.1.1 that set bit 7 of the protocol level.
+    pub bridge_allowed: bool,
+    /// Whether every client may publish below `$SYS/broker/connection/`, and not only a bridge.
+    pub bridge_states_allowed: bool,
     /// Whether payloads announced as UTF-8 are checked.
     pub payload_format_check: bool,
     /// How long a connection may take from being accepted to a whole CONNECT, in milliseconds.
@@ -72,6 +76,8 @@ impl Default for ListenerPolicy {
             no_matching_reason: true,
             v31_allowed: true,
             dollar_topics_allowed: false,
+            bridge_allowed: true,
+            bridge_states_allowed: false,
             payload_format_check: false,
             connect_timeout_ms: 10_000,
         }

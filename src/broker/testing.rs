@@ -39,6 +39,7 @@ pub(crate) fn shard(listener: ListenerPolicy) -> Shard {
 pub(crate) fn connect(version: Version, client_id: &str) -> Connect<'_> {
     Connect {
         version,
+        is_bridge: false,
         clean_start: true,
         keep_alive_s: 0,
         properties: Properties::EMPTY,

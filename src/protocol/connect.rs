@@ -13,6 +13,9 @@ use crate::reason::Reason;
 use crate::version::{Qos, Version};
 use crate::writer::{binary_len, put_binary, put_string, put_u16};
 
+/// In the protocol level.
+const BRIDGE: u8 = 0b1000_0000;
+
 const RESERVED: u8 = 0b0000_0001;
 const CLEAN_START: u8 = 0b0000_0010;
 const WILL: u8 = 0b0000_0100;
@@ -27,6 +30,9 @@ const USER_NAME: u8 = 0b1000_0000;
 pub struct Connect<'a> {
     /// The version that the connection speaks from here on.
     pub version: Version,
+    /// Bit 7 of the protocol level, outside the standard: a bridge of mosquitto's kind, in 3.1 and 3.1.1 only. It wants none of
+    /// its own messages back, and RETAIN as published.
+    pub is_bridge: bool,
     /// Clean Start; CleanSession before 5.0.
     pub clean_start: bool,
     /// Longest silence of the client in seconds; 0 for no limit.
@@ -97,7 +103,7 @@ impl<'a> Connect<'a> {
     pub fn refusal_version(body: &[u8]) -> Option<Version> {
         let mut reader = Reader::new(body);
         let name = reader.binary().ok()?;
-        match reader.u8().ok()? {
+        match split_level(reader.u8().ok()?).0 {
             5.. => Some(Version::V5),
             3 if name == Version::V31.name().as_bytes() => Some(Version::V31),
             _ if name == Version::V311.name().as_bytes() => Some(Version::V311),
@@ -106,13 +112,14 @@ impl<'a> Connect<'a> {
     }
 
     pub(crate) fn read(header: &Header, reader: &mut Reader<'a>) -> Result<Connect<'a>, DecodeError> {
-        let version = read_version(reader)?;
+        let (version, is_bridge) = read_version(reader)?;
         header.check(version)?;
         let flags = Flags::read(reader, version)?;
         let keep_alive_s = reader.u16()?;
         let properties = read_properties(reader, version)?;
         Ok(Connect {
             version,
+            is_bridge,
             clean_start: flags.has(CLEAN_START),
             keep_alive_s,
             properties,
@@ -134,16 +141,25 @@ impl<'a> Connect<'a> {
 }
 
 /// Protocol name and level must be those of one version [MQTT-3.1.2-1], [MQTT-3.1.2-2].
-fn read_version(reader: &mut Reader<'_>) -> Result<Version, DecodeError> {
+fn read_version(reader: &mut Reader<'_>) -> Result<(Version, bool), DecodeError> {
     let refuse = |what| DecodeError { reason: Reason::UnsupportedProtocolVersion, what };
     let name = reader.binary()?;
-    let level = reader.u8()?;
+    let (level, is_bridge) = split_level(reader.u8()?);
     if Version::ALL.iter().all(|version| version.name().as_bytes() != name) {
         return Err(refuse("a protocol name that is not MQTT"));
     }
     Version::from_level(level)
         .filter(|version| version.name().as_bytes() == name)
+        .map(|version| (version, is_bridge))
         .ok_or(refuse("a protocol level that is not served"))
+}
+
+/// A level without the bridge bit, and that bit. In 5.0 No Local and Retain As Published take its place.
+const fn split_level(level: u8) -> (u8, bool) {
+    match level & !BRIDGE {
+        plain @ (3 | 4) => (plain, level & BRIDGE != 0),
+        _ => (level, false),
+    }
 }
 
 fn read_properties<'a>(reader: &mut Reader<'a>, version: Version) -> Result<Properties<'a>, DecodeError> {
@@ -200,7 +216,8 @@ impl Body for Connect<'_> {
 
     fn put(&self, _: Version, out: &mut Vec<u8>) {
         put_string(out, self.version.name());
-        out.extend_from_slice(&[self.version.level(), self.flags()]);
+        let bridge = if self.is_bridge { BRIDGE } else { 0 };
+        out.extend_from_slice(&[self.version.level() | bridge, self.flags()]);
         put_u16(out, self.keep_alive_s);
         if self.version.is_v5() {
             self.properties.put(out);

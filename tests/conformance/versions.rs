@@ -8,6 +8,11 @@ use crate::wire::properties::{CONTENT_TYPE, MESSAGE_EXPIRY, SUBSCRIPTION_IDENTIF
 use crate::wire::{Connect, Encode, Packet, Publish, Subscribe, Version, Will, ack, first, packet, string, table};
 
 proofs! {
+    a_bridge_is_served: "rule:bridge";
+    a_bridge_gets_nothing_of_its_own_back: "rule:bridge";
+    bridges_may_be_off: "rule:bridge-off";
+    a_bridge_publishes_its_state: "rule:bridge-state";
+    everybody_may_publish_the_state_of_a_bridge_where_allowed: "rule:bridge-state";
     unused_bits_of_connect_are_ignored_in_31: "rule:31-unused-bits";
     an_unknown_level_is_refused_in_a_readable_layout: "5:MQTT-3.1.2-2", "311:MQTT-3.1.2-2", "rule:unknown-level-below-5",
         "rule:unknown-level-above-5";
@@ -39,13 +44,112 @@ fn an_unknown_level_is_refused_in_a_readable_layout(t: &Trial) {
     for level in [0, 1, 2, 3] {
         assert_eq!(answer(t, "MQTT", level), [0x20, 2, 0, 1], "level {level}");
     }
-    for level in [6, 7, 0x84, 0x85, 255] {
+    for level in [6, 7, 0x85, 0x86, 255] {
         let bytes = answer(t, "MQTT", level);
         let whole = Packet::read(&bytes, Version::V5);
         let Some((Packet::Connack(connack), size)) = whole else { panic!("level {level}: {bytes:x?}") };
         assert_eq!((connack.code, size), (0x84, bytes.len()), "level {level}");
     }
     assert_eq!(t.ended_by(Cause::UnsupportedVersion), 9);
+}
+
+/// The beginning of the CONNECT of a bridge: bit 7 of the level.
+fn of_bridge(version: Version, flags: u8) -> Vec<u8> {
+    [string(version.name()), vec![version.level() | 0x80, flags]].concat()
+}
+
+const BEFORE_5: [Version; 2] = [Version::V31, Version::V311];
+
+/// A connected bridge.
+fn bridge(t: &Trial, version: Version, connect: &Connect) -> crate::client::Client {
+    let mut a = t.wire_of(version);
+    a.send(connect.encode_as(&of_bridge(version, connect.flags()), version));
+    assert_eq!(a.take_connack().code, 0);
+    a
+}
+
+fn a_bridge_is_served(t: &Trial) {
+    for version in BEFORE_5 {
+        let mut a = bridge(t, version, &Connect::new("a"));
+        let mut b = t.client_of(version, "b");
+        a.subscribe("to/a", 2);
+        b.subscribe("to/b", 2);
+        for qos in 0..=2 {
+            a.publish(Publish::new("to/b", "x").qos(qos));
+            assert_eq!(b.receives("to/b", "x").qos, qos);
+            b.publish(Publish::new("to/a", "y").qos(qos));
+            assert_eq!(a.receives("to/a", "y").qos, qos);
+        }
+        a.expect_alive();
+        a.disconnect();
+    }
+    // What is wrong with its CONNECT is told as to any client of its version.
+    let mut a = t.wire();
+    a.send(Connect::new("").encode_as(&of_bridge(Version::V311, 0), Version::V311));
+    assert_eq!(a.take_bytes(), [0x20, 2, 0, 2]);
+}
+
+fn a_bridge_gets_nothing_of_its_own_back(t: &Trial) {
+    let version = Version::V311;
+    let mut a = bridge(t, version, &Connect::new("a").resuming());
+    let (mut b, mut plain) = (t.client_of(version, "b"), t.client_of(version, "plain"));
+    for client in [&mut a, &mut b, &mut plain] {
+        client.subscribe("#", 1);
+    }
+    a.publish(Publish::new("t", "its own").qos(1).retained());
+    for client in [&mut b, &mut plain] {
+        assert!(!client.receives("t", "its own").retain);
+    }
+    a.expect_silence();
+    b.publish(Publish::new("t", "another's").qos(1).retained());
+    assert!(a.receives("t", "another's").retain, "RETAIN as published");
+    assert!(!plain.receives("t", "another's").retain);
+    // A group of a shared subscription has no use for it.
+    a.subscribe("$share/g/u", 1);
+    a.publish(Publish::new("u", "shared").qos(1));
+    a.receives("u", "shared");
+    // What it subscribed as a bridge stays so, whoever resumes the session.
+    a.vanish();
+    let mut a = t.connect_of(version, Connect::new("a").resuming());
+    assert!(a.session_present());
+    a.publish(Publish::new("t", "its own").qos(1));
+    a.expect_silence();
+}
+
+fn bridges_may_be_off(t: &Trial) {
+    t.offers(|policy| policy.bridge_allowed = false);
+    for version in BEFORE_5 {
+        let mut a = t.wire();
+        a.send(Connect::new("a").encode_as(&of_bridge(version, 2), version));
+        assert_eq!(a.take_bytes(), [0x20, 2, 0, 1], "mosquitto then connects as an ordinary client");
+        a.expect_closed();
+    }
+    assert_eq!(t.ended_by(Cause::UnsupportedVersion), 2);
+}
+
+const STATE: &str = "$SYS/broker/connection/a/state";
+
+fn a_bridge_publishes_its_state(t: &Trial) {
+    let mut watcher = t.client("watcher");
+    watcher.subscribe("$SYS/#", 1);
+    let will = Will::new(STATE, "0").qos(1).retained();
+    let mut a = bridge(t, Version::V311, &Connect::new("a").will(will));
+    a.publish(Publish::new(STATE, "1").qos(1).retained());
+    watcher.receives(STATE, "1");
+    for topic in ["$SYS/broker/connection", "$SYS/broker/version", "$SYS/x", "$share/g/x"] {
+        a.publish(Publish::new(topic, "x").qos(1));
+    }
+    watcher.expect_silence();
+    a.vanish();
+    watcher.receives(STATE, "0");
+    assert_eq!(t.client("b").publish(Publish::new(STATE, "1").qos(1)), 0x87, "it is no bridge");
+}
+
+fn everybody_may_publish_the_state_of_a_bridge_where_allowed(t: &Trial) {
+    t.offers(|policy| policy.bridge_states_allowed = true);
+    let mut a = t.connect(Connect::new("a").will(Will::new(STATE, "0")));
+    assert_eq!(a.publish(Publish::new(STATE, "1").qos(1)), 0x10);
+    assert_eq!(a.publish(Publish::new("$SYS/broker/version", "1").qos(1)), 0x87);
 }
 
 /// The text of 3.1 calls the reserved connect flag and the flags of the fixed header unused.

@@ -33,7 +33,7 @@ const BROKER: &[Row] = &[
             "trays",
         ],
     ),
-    ("connection", &["address", "cause", "deadlines", "outbox", "slab", "time", "topics"]),
+    ("connection", &["access", "address", "cause", "deadlines", "outbox", "slab", "time", "topics"]),
     ("counters", &["cause"]),
     ("deadlines", &["pages", "time"]),
     ("front", &["message"]),

@@ -220,6 +220,7 @@ impl From<&Packet<'_>> for Received {
 pub(crate) fn connect_bytes(version: Version, client_id: &str) -> Vec<u8> {
     let connect = Connect {
         version,
+        is_bridge: false,
         clean_start: true,
         keep_alive_s: 0,
         properties: Properties::EMPTY,

@@ -69,6 +69,7 @@ impl Stream {
         let properties = section(properties);
         self.add(&Packet::Connect(Connect {
             version: self.version,
+            is_bridge: false,
             clean_start: true,
             keep_alive_s: 0,
             properties: properties.as_properties(),

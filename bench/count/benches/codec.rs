@@ -143,6 +143,7 @@ fn connect_with_will() -> Vec<u8> {
     properties.push(Property::SessionExpiry(3600)).push(Property::ReceiveMaximum(100));
     encoded(&Packet::Connect(Connect {
         version: VERSION,
+        is_bridge: false,
         clean_start: false,
         keep_alive_s: 60,
         properties: properties.as_properties(),

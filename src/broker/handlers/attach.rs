@@ -130,6 +130,7 @@ fn agree(shard: &mut Shard, id: SlotId, session_id: SlotId, packet: &Connect<'_>
     };
     connection.agreed = Agreed {
         version: packet.version,
+        role: connect::role_of(packet),
         packet_bytes_max: connect::packet_limit(packet),
         window: properties.receive_maximum().map_or(inflight_max, |asked| asked.min(inflight_max)),
         problem_information,

@@ -8,7 +8,7 @@ use ringmq_protocol::{
     is_valid_topic, level_count,
 };
 
-use crate::access::{self, Verdict};
+use crate::access::{self, Role, Verdict};
 use crate::cause::{Cause, Ending};
 use crate::connection::{Arrival, PACKET_LIMIT, Room};
 use crate::handlers::{attach, end};
@@ -52,6 +52,9 @@ fn check(shard: &Shard, id: SlotId, connect: &Connect<'_>) -> Result<(), Ending>
     if connect.version == Version::V31 && !policy.v31_allowed {
         return Err(Ending { cause: Cause::UnsupportedVersion, what: "MQTT 3.1 is not served" });
     }
+    if connect.is_bridge && !policy.bridge_allowed {
+        return Err(Ending { cause: Cause::UnsupportedVersion, what: "bridges are not served" });
+    }
     if connection.room == Room::Full {
         return Err(Ending {
             cause: Cause::ServerFull,
@@ -63,7 +66,12 @@ fn check(shard: &Shard, id: SlotId, connect: &Connect<'_>) -> Result<(), Ending>
         let what = "no authentication method is configured";
         return Err(Ending { cause: Cause::BadAuthenticationMethod, what });
     }
-    connect.will.as_ref().map_or(Ok(()), |will| check_will(will, policy, shard))
+    connect.will.as_ref().map_or(Ok(()), |will| check_will(will, role_of(connect), policy, shard))
+}
+
+/// What the client says that it is.
+pub(crate) fn role_of(connect: &Connect<'_>) -> Role {
+    if connect.is_bridge { Role::Bridge } else { Role::Client }
 }
 
 fn check_client_id(connect: &Connect<'_>, policy: &ListenerPolicy) -> Result<(), Ending> {
@@ -83,7 +91,7 @@ fn check_client_id(connect: &Connect<'_>, policy: &ListenerPolicy) -> Result<(),
     }
 }
 
-fn check_will(will: &Will<'_>, policy: &ListenerPolicy, shard: &Shard) -> Result<(), Ending> {
+fn check_will(will: &Will<'_>, role: Role, policy: &ListenerPolicy, shard: &Shard) -> Result<(), Ending> {
     if will.qos > policy.qos_max {
         return Err(Ending { cause: Cause::QosNotSupported, what: "will QoS above the maximum" });
     }
@@ -96,7 +104,7 @@ fn check_will(will: &Will<'_>, policy: &ListenerPolicy, shard: &Shard) -> Result
     if !is_valid_topic(will.topic) || !fits {
         return Err(Ending { cause: Cause::TopicNameInvalid, what: "will topic not accepted" });
     }
-    if access::may_publish(will.topic, policy) == Verdict::Refused {
+    if access::may_publish(will.topic, role, policy) == Verdict::Refused {
         return Err(Ending { cause: Cause::NotAuthorized, what: "will topic is the server's" });
     }
     let claims_text = will.properties.payload_format() == Some(1);

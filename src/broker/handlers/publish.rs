@@ -6,7 +6,7 @@ use ringmq_protocol::{
     Ack, Packet, PacketId, PacketType, Property, PropertyBuf, Publish, Qos, Reason, Version, level_count,
 };
 
-use crate::access::{self, Verdict};
+use crate::access::{self, Role, Verdict};
 use crate::cause::{Cause, Ending};
 use crate::connection::ProblemInformation;
 use crate::handlers::fan_out::{self, Reach};
@@ -219,7 +219,8 @@ fn check(shard: &Shard, from: Origin, packet: &Publish<'_>, topic: &str) -> Resu
     if topic.len() > limits.topic_bytes_max || levels > limits.topic_levels_max {
         return Err(Refusal { cause: Cause::TopicNameInvalid, what: "topic name above the limits" });
     }
-    if access::may_publish(topic, policy) == Verdict::Refused {
+    if access::is_special(topic) && access::may_publish(topic, role(shard, from), policy) == Verdict::Refused
+    {
         return Err(Refusal { cause: Cause::NotAuthorized, what: "the topic is the server's" });
     }
     let bytes = topic.len() + packet.properties.as_bytes().len() + packet.payload.len();
@@ -235,6 +236,10 @@ fn check(shard: &Shard, from: Origin, packet: &Publish<'_>, topic: &str) -> Resu
         };
     }
     Ok(())
+}
+
+fn role(shard: &Shard, from: Origin) -> Role {
+    shard.clients.connections.get(from.connection).map_or(Role::Client, |connection| connection.agreed.role)
 }
 
 /// Why a PUBLISH is not taken.

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use ringmq_protocol::{Filter, Reason, RetainHandling, Subscribe, SubscribeOptions, level_count};
+use ringmq_protocol::{
+    Filter, Reason, RetainHandling, SHARE_PREFIX, Subscribe, SubscribeOptions, level_count,
+};
 use smallvec::SmallVec;
 
+use crate::access::Role;
 use crate::cause::{Cause, Ending};
 use crate::handlers::announce;
 use crate::handlers::suback::{self, PendingSuback};
@@ -19,7 +22,7 @@ use crate::topics::{Member, Presence, Subscriber};
 pub(crate) fn subscribe(shard: &mut Shard, id: SlotId, packet: &Subscribe<'_>) -> Result<(), Ending> {
     let identifier = packet.properties.subscription_id();
     let Some(connection) = shard.clients.connections.get(id) else { return Ok(()) };
-    let listener = connection.listener;
+    let (listener, role) = (connection.listener, connection.agreed.role);
     if identifier.is_some() && !shard.policy(listener).subscription_identifiers_available {
         let what = "subscription identifiers are not served";
         return Err(Ending { cause: Cause::IdentifiersNotSupported, what });
@@ -38,7 +41,7 @@ pub(crate) fn subscribe(shard: &mut Shard, id: SlotId, packet: &Subscribe<'_>) -
         reads: SmallVec::new(),
     };
     for (text, options) in packet.filters.iter() {
-        let options = granted(options, shard.policy(listener));
+        let options = granted(options, role, text, shard.policy(listener));
         let request = Request { session, listener, options, identifier: identifier.unwrap_or(0) };
         if pending.codes.len() >= shard.setup.limits.filters_per_packet_max {
             pending.codes.push(Reason::QuotaExceeded.as_byte());
@@ -65,9 +68,18 @@ pub(crate) fn check_form<'a>(mut filters: impl Iterator<Item = &'a str>) -> Resu
     if filters.all(|text| Filter::parse(text).is_some()) { Ok(()) } else { Err(NO_FILTER) }
 }
 
-/// What is granted of what was asked for: no more than the announced Maximum QoS [MQTT-3.2.2-10].
-fn granted(asked: SubscribeOptions, policy: &ListenerPolicy) -> SubscribeOptions {
-    SubscribeOptions { qos: asked.qos.min(policy.qos_max), ..asked }
+/// What is granted of what was asked for: no more than the announced Maximum QoS [MQTT-3.2.2-10]. A bridge, which has no
+/// options to ask by, gets those that it needs; none of them concern a shared subscription but RETAIN as published.
+fn granted(asked: SubscribeOptions, role: Role, text: &str, policy: &ListenerPolicy) -> SubscribeOptions {
+    let granted = SubscribeOptions { qos: asked.qos.min(policy.qos_max), ..asked };
+    match role {
+        Role::Client => granted,
+        Role::Bridge => SubscribeOptions {
+            no_local: !text.starts_with(SHARE_PREFIX),
+            retain_as_published: true,
+            ..granted
+        },
+    }
 }
 
 /// One filter of a SUBSCRIBE, but for its text. The options are those that are granted.

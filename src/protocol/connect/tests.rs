@@ -6,6 +6,7 @@ use crate::testing::{check_golden, decode, encode, frame, refusal};
 
 const BARE: Connect<'static> = Connect {
     version: Version::V5,
+    is_bridge: false,
     clean_start: true,
     keep_alive_s: 60,
     properties: Properties::EMPTY,
@@ -76,7 +77,7 @@ fn names_and_levels_that_are_not_served() {
             );
         }
     }
-    for (name, level) in [("MQTT", 3), ("MQIsdp", 4), ("MQIsdp", 5), ("MQTT", 0), ("MQTT", 6), ("MQTT", 0x84)]
+    for (name, level) in [("MQTT", 3), ("MQIsdp", 4), ("MQIsdp", 5), ("MQTT", 0), ("MQTT", 6), ("MQTT", 0x85)]
     {
         let body = [&[0, name.len() as u8], name.as_bytes(), &[level, 2, 0, 60, 0, 0, 0]].concat();
         assert_eq!(
@@ -102,10 +103,13 @@ fn the_level_is_judged_before_the_rest() {
 /// By name and level alone: they are seen even if nothing else is right.
 #[test]
 fn a_refusal_is_written_as_its_reader_expects_it() {
-    let table: [(&[u8], Option<Version>); 11] = [
+    let table: [(&[u8], Option<Version>); 14] = [
         (b"\0\x04MQTT\x05", Some(Version::V5)),
         (b"\0\x04MQTT\x04\xFF\xFF", Some(Version::V311)),
         (b"\0\x06MQIsdp\x03", Some(Version::V31)),
+        (b"\0\x04MQTT\x84\xFF", Some(Version::V311)),
+        (b"\0\x06MQIsdp\x83", Some(Version::V31)),
+        (b"\0\x04MQTU\x84", None),
         (b"\0\x04MQTU\x05", Some(Version::V5)),
         (b"\0\x04MQTU\x04", None),
         (b"\0\x04MQTU\x03", None),
@@ -221,5 +225,18 @@ fn bits_that_31_calls_unused_are_ignored_there() {
             let expected = (version == Version::V31).then_some(Packet::Connect(Connect { version, ..BARE }));
             assert_eq!(decode(&bytes, Version::V5).ok(), expected, "{version:?}: bit {bit} of byte {at}");
         }
+    }
+}
+
+/// Levels 0x83 and 0x84 are those of bridges; 5.0 has none.
+#[test]
+fn bit_7_of_the_level_is_that_of_a_bridge() {
+    let bridge = Connect { version: Version::V311, is_bridge: true, ..BARE };
+    check_golden(&Packet::Connect(bridge), Version::V311, b"\x10\x0D\0\x04MQTT\x84\x02\0\x3C\0\x01c");
+    let oldest = Connect { version: Version::V31, ..bridge };
+    check_golden(&Packet::Connect(oldest), Version::V31, b"\x10\x0F\0\x06MQIsdp\x83\x02\0\x3C\0\x01c");
+    for level in [0x80, 0x82, 0x85, 0x86] {
+        let body = [&b"\0\x04MQTT"[..], &[level, 2, 0, 60, 0, 0, 0]].concat();
+        assert_eq!(refusal(0x10, &body, Version::V5), Some(Reason::UnsupportedProtocolVersion), "{level:#x}");
     }
 }

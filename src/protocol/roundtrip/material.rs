@@ -80,6 +80,7 @@ impl Material {
         let password = has_password && (self.version.is_v5() || self.user_name.is_some());
         Connect {
             version: self.version,
+            is_bridge: false,
             clean_start,
             keep_alive_s: self.keep_alive_s,
             properties: self.properties(),

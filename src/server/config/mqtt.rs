@@ -54,8 +54,17 @@ section! {
     /// Time in milliseconds from the connection until its CONNECT must be whole; the connection is closed after
     /// that. On tls:// the time allowed for the handshake is added.
     connect_timeout_ms: u32 = 10_000, Domain::milliseconds(100, 600_000);
-    /// Whether clients may publish to topics that begin with `$`; those below `$SYS` are never theirs.
+    /// Whether clients may publish to topics that begin with `$`; those below `$SYS` are never theirs, but for the states of
+    /// bridges.
     dollar_topics_available: bool = false, Domain::Switch;
+    /// Whether bridges of mosquitto's kind are served: clients of MQTT 3.1 and 3.1.1 that set bit 7 of the protocol level.
+    /// Such a client gets none of its own messages back and RETAIN as published, so that a topic can be bridged in both
+    /// directions, and may publish its state below `$SYS/broker/connection/`. Where they are not served, their CONNECT gets
+    /// code 1, and mosquitto goes on as an ordinary client.
+    bridge_available: bool = true, Domain::Switch;
+    /// Whether every client may publish below `$SYS/broker/connection/`. Bridges that do not show as such need it for their
+    /// state: mosquitto's with `bridge_protocol_version mqttv50` or `try_private false`.
+    bridge_states_available: bool = false, Domain::Switch;
     /// Whether a payload that is marked as UTF-8 is checked, and refused with code 0x99 if it is not.
     payload_format_check: bool = false, Domain::Switch;
 }

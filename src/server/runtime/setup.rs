@@ -109,6 +109,8 @@ fn listener(listener: &Listener) -> ListenerPolicy {
         no_matching_reason: mqtt.publish_no_matching_reason,
         v31_allowed: mqtt.version_31_available,
         dollar_topics_allowed: mqtt.dollar_topics_available,
+        bridge_allowed: mqtt.bridge_available,
+        bridge_states_allowed: mqtt.bridge_states_available,
         payload_format_check: mqtt.payload_format_check,
         connect_timeout_ms: u64::from(mqtt.connect_timeout_ms) + u64::from(handshake_ms),
     }

@@ -78,6 +78,7 @@ impl Terms {
         });
         let connect = Connect {
             version: client.version,
+            is_bridge: false,
             clean_start: if is_v5 { terms.clean_start } else { terms.expiry_s == 0 },
             keep_alive_s: terms.keep_alive_s,
             properties: properties.as_properties(),

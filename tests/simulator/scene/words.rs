@@ -90,6 +90,7 @@ fn connect(client: &str, words: &[String], version: Version, out: &mut Vec<u8>) 
         Will { qos: Qos::AtMostOnce, retain: false, properties: Default::default(), topic: "", payload: b"" };
     let mut connect = Connect {
         version,
+        is_bridge: false,
         clean_start: false,
         keep_alive_s: 0,
         properties: Default::default(),
