@@ -24,7 +24,7 @@ ca-certificates | test -s /etc/ssl/certs/ca-certificates.crt | cargo checks the 
 '
 TEST_PACKAGES='
 mosquitto-clients | command -v mosquitto_sub              | clients of the socket suite
-mosquitto         | test -x /usr/sbin/mosquitto           | the broker that the socket suite is itself tested with
+mosquitto         | test -x /usr/sbin/mosquitto           | a bridge of the socket suite, and the broker it is itself tested with
 openssl           | command -v openssl                    | certificates for that broker
 python3-venv      | python3 -c "import venv, ensurepip"   | a place for the Python clients
 nodejs            | command -v node                       | runs the node client

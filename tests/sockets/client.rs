@@ -21,6 +21,8 @@ pub(crate) enum Client {
     Aiomqtt,
     NodeMqtt,
     Mosquitto,
+    /// The broker of that name, as a bridge.
+    MosquittoBridge,
 }
 
 impl Client {
@@ -30,6 +32,7 @@ impl Client {
             Client::Aiomqtt => "aiomqtt",
             Client::NodeMqtt => "node-mqtt",
             Client::Mosquitto => "mosquitto",
+            Client::MosquittoBridge => "mosquitto-bridge",
         }
     }
 
@@ -46,6 +49,11 @@ impl Client {
                 .into_iter()
                 .find(|name| on_path(name).is_none())
                 .map(PathBuf::from),
+            Client::MosquittoBridge => {
+                // Where Debian has it, and where only root looks.
+                let broker = PathBuf::from("/usr/sbin/mosquitto");
+                (!broker.exists() && on_path("mosquitto").is_none()).then_some(broker)
+            }
         };
         match missing {
             None => Ok(()),
@@ -84,6 +92,7 @@ impl Client {
                 command
             }
             Client::Mosquitto => Command::new(suite.join("shell/run.sh")),
+            Client::MosquittoBridge => Command::new(suite.join("shell/bridge.sh")),
         }
     }
 }

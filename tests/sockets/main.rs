@@ -42,6 +42,12 @@ async fn mosquitto_clients() -> Result<(), Failure> {
     check(Client::Mosquitto).await
 }
 
+/// A whole broker behind one connection, in both directions.
+#[tokio::test]
+async fn mosquitto_bridge() -> Result<(), Failure> {
+    check(Client::MosquittoBridge).await
+}
+
 #[tokio::test]
 async fn rumqttc() -> Result<(), Failure> {
     let broker = Broker::start("rumqttc").await?;
