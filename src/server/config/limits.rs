@@ -24,8 +24,9 @@ section! {
     sessions_max: u32 = 2_000_000, Domain::count(1, 100_000_000);
     /// Longest topic name and topic filter.
     topic_bytes_max: u16 = 4096, Domain::bytes(1, 65_535);
-    /// Most levels of a topic name and topic filter.
-    topic_levels_max: u16 = 128, Domain::count(1, 128);
+    /// Most levels of a topic name and topic filter. Each level of a filter with wildcards takes some 80 bytes on each
+    /// shard. The product with `subscriptions_max` is below 4294967295.
+    topic_levels_max: u16 = 128, Domain::count(1, 65_535);
     /// Subscriptions of all sessions together.
     subscriptions_max: u32 = 10_000_000, Domain::count(1, 100_000_000);
     /// Subscriptions of one session.

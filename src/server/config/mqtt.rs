@@ -33,8 +33,9 @@ section! {
     /// How many QoS 1 and 2 messages are sent to one client without its acknowledgement; the client's own
     /// Receive Maximum lowers it.
     inflight_max: u16 = 1024, Domain::count(1, 65_535);
-    /// Largest packet accepted from a client, its fixed header included, told as Maximum Packet Size.
-    packet_bytes_max: u32 = 2 * MIB, Domain::bytes(64, 268_435_460);
+    /// Largest packet accepted from a client, its fixed header included, told as Maximum Packet Size. A CONNECT with an
+    /// identifier of 23 bytes, which every server must accept \[MQTT-3.1.3-5\], takes 39.
+    packet_bytes_max: u32 = 2 * MIB, Domain::bytes(39, 268_435_460);
     /// Longest time in seconds that a session is kept without a connection; a client that asks for more is
     /// told this value. It also bounds persistent sessions of MQTT 3.1 and 3.1.1. 4294967295 for no end.
     session_expiry_max_s: u32 = 604_800, Domain::seconds(0, 4_294_967_295);

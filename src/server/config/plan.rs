@@ -132,6 +132,16 @@ impl Planner {
             );
             self.conflict(None, &["limits.retained_bytes_max", "limits.message_bytes_max"], what);
         }
+        // What the filter tables can number, if each level of each filter is a node of its own.
+        if u64::from(limits.subscriptions_max) * u64::from(limits.topic_levels_max) >= u64::from(u32::MAX) {
+            let what = format!(
+                "limits.subscriptions_max is {}, limits.topic_levels_max is {}, but their product must be below {}",
+                limits.subscriptions_max,
+                limits.topic_levels_max,
+                u32::MAX
+            );
+            self.conflict(None, &["limits.topic_levels_max", "limits.subscriptions_max"], what);
+        }
         let shared_out = [
             ("limits.connections_max", limits.connections_max),
             ("limits.handshakes_max", limits.handshakes_max),

@@ -132,6 +132,17 @@ fn response_information_leaves_room_for_the_client_identifier() {
     );
 }
 
+/// Nodes of the filter tables have numbers of 32 bits, and no client may bring the table to its end.
+#[test]
+fn the_levels_of_all_subscriptions_can_be_numbered() {
+    let told = |levels: &str, subscriptions: &str| {
+        load_set(&[("limits.topic_levels_max", levels), ("limits.subscriptions_max", subscriptions)])
+    };
+    assert!(told("65535", "65536").is_ok());
+    let faults = told("65535", "65537").unwrap_err().to_string();
+    assert!(faults.contains("their product must be below 4294967295"), "{faults}");
+}
+
 #[test]
 fn limits_must_fit_each_other() {
     refused(
