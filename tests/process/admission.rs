@@ -7,13 +7,14 @@ use ringmq_broker::cause::Cause;
 use ringmq_protocol::{Reason, Version};
 
 use crate::broker::{Engine, Plan, on_both_engines};
-use crate::client::{Client, Received};
+use crate::client::{self, Client, Received};
 use crate::observer::{EVERY_SECOND, Observer};
 use crate::sockets::{self, End, QUICK, read_to_end};
 
 on_both_engines! {
     a_full_server_says_so,
     too_many_handshakes_are_closed,
+    sessions_are_counted_over_all_shards,
 }
 
 /// Server busy is 0x89; 3.1.1 has return code 3 for it.
@@ -58,6 +59,36 @@ fn too_many_handshakes_are_closed(engine: Engine) {
     Client::connect(&broker, "let-in-again").ping();
     observer.wait_for_ends(Cause::ConnectTimeout, MAX as u64);
     observer.wait_for("gauges/handshakes", |handshakes| handshakes == 0);
+    broker.finish();
+}
+
+/// On four shards as on one: the last of ten gets in, the eleventh does not.
+fn sessions_are_counted_over_all_shards(engine: Engine) {
+    const MAX: usize = 10;
+    let limits = [format!("limits.sessions_max={MAX}"), format!("limits.connections_max={MAX}")];
+    let plan = limits.iter().fold(Plan::new(engine).shards(4), |plan, limit| plan.set(limit));
+    let broker = plan.start();
+    // A session that outlives its connection; tells the return code.
+    let connect = |name: &str| {
+        let mut client = Client::new(sockets::connect(broker.tcp()), Version::V311);
+        let mut bytes = client::connect_bytes(Version::V311, name);
+        let clean_session = &mut bytes[9];
+        *clean_session &= !0b10;
+        client.write(&bytes);
+        let answer = client.next();
+        if answer == Received::Connack(Reason::Success) {
+            client.disconnect();
+        }
+        answer
+    };
+    let names: Vec<String> = (0..MAX).map(|n| format!("session-{n}")).collect();
+    for name in &names {
+        assert_eq!(connect(name), Received::Connack(Reason::Success), "{name}");
+    }
+    assert_eq!(connect("one-too-many"), Received::Connack(Reason::ServerUnavailable));
+    for name in &names {
+        assert_eq!(connect(name), Received::Connack(Reason::Success), "{name} has its place");
+    }
     broker.finish();
 }
 
