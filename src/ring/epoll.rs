@@ -21,6 +21,7 @@ use crate::options::Options;
 use crate::probe::OpenError;
 use crate::socket::{Flags, Reading, SocketId, Stage};
 use crate::state::State;
+use crate::wake::Sleep;
 
 /// Reports taken per system call.
 const REPORTS_MAX: usize = 1024;
@@ -92,7 +93,7 @@ impl Epoll {
     fn poll(&mut self, state: &mut State, wait: Wait) -> io::Result<()> {
         let may_block = wait == Wait::ForOne && !state.busy && state.ready.is_empty();
         if !(may_block && self.look_out(state)?) {
-            let may_block = may_block && state.sleeper.fall_asleep();
+            let may_block = may_block && state.sleeper.fall_asleep(Sleep::Network);
             state.stats.system_calls += 1;
             self.wait(if may_block { state.alarms.next().map_or(-1, ms_until) } else { 0 })?;
         }

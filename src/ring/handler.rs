@@ -106,6 +106,11 @@ pub trait Driver: Handler {
     /// Acts on what the handler noted during the turn: sends, closes, starts reading. Also called once before
     /// anything has happened.
     fn after_turn(&mut self, net: &mut Network) -> Next;
+    /// The executor for tasks given to [`crate::invite`] could not be started, and they were dropped. The next task tries
+    /// again.
+    fn guests_refused(&mut self, error: &io::Error) {
+        let _ = error;
+    }
 }
 
 /// Turns until the driver stops: the plain loop, without a host.

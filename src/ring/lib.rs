@@ -5,8 +5,8 @@
 //!
 //! A [`Network`] belongs to one thread. Its owner calls [`Network::turn`], which submits everything asked for since the
 //! last turn in one system call, waits if allowed to, and hands what happened to a [`Handler`]. A handler has no access
-//! to the network; it notes what it wants and acts between turns. [`run`] is that loop, [`run_hosted`] the same loop
-//! as a guest of glommio's executor.
+//! to the network; it notes what it wants and acts between turns. [`run`] is that loop; [`run_with_guests`] is the same
+//! loop, which shares its thread with tasks of glommio once there are some.
 //!
 //! | module | subject |
 //! | --- | --- |
@@ -24,6 +24,7 @@
 //! | `uring`, `ring`, `buffers`, `operation` | the io_uring engine, direct descriptors among it |
 //! | `epoll` | the epoll engine |
 //! | `probe` | what the kernel refuses, why, and what to do about it |
+//! | `locked` | how much locked memory a network takes |
 //! | `host` | the only file that knows glommio |
 
 mod alarms;
@@ -35,6 +36,7 @@ mod finish;
 mod handler;
 mod host;
 mod listener;
+mod locked;
 mod network;
 mod operation;
 mod options;
@@ -53,11 +55,12 @@ mod tests;
 
 pub use append::{Append, Appended, Durability};
 pub use handler::{Close, Closed, Driver, Handler, Next, Wait, run};
-pub use host::{Executor, Guest, run_hosted, spawn_executor};
+pub use host::{Guest, invite, run_with_guests};
 pub use listener::{BindOptions, ListenerId, bind, share_port};
+pub use locked::{locked_bytes, locked_bytes_max};
 pub use network::Network;
 pub use options::{Engine, Options};
-pub use probe::{OpenError, direct_descriptors, preflight};
+pub use probe::{OpenError, direct_descriptors};
 pub use send_queue::{Segment, SendQueue};
 pub use socket::SocketId;
 pub use stats::Stats;

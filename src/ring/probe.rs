@@ -10,8 +10,8 @@ use std::sync::OnceLock;
 
 use io_uring::{IoUring, Probe, opcode, types};
 
-use crate::network::Network;
-use crate::options::{Engine, Options};
+use crate::locked::{locked_bytes, locked_bytes_max};
+use crate::options::Options;
 use crate::wake::eventfd;
 
 /// Why a network could not be opened. `Display` names the call, the likely cause and the remedy, for an operator.
@@ -25,11 +25,12 @@ pub struct OpenError {
     pub cause: String,
     /// What to do about it, likewise.
     pub remedy: &'static str,
+    short_of_locked_memory: bool,
 }
 
 impl fmt::Display for OpenError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let OpenError { call, error, cause, remedy } = self;
+        let OpenError { call, error, cause, remedy, .. } = self;
         write!(out, "{call} failed: {error}. Likely cause: {cause}. Remedy: {remedy}.")
     }
 }
@@ -43,9 +44,9 @@ impl std::error::Error for OpenError {
 const USE_EPOLL: &str = "choose the epoll engine";
 const REMEDY_SYSCTL: &str = "run `sysctl kernel.io_uring_disabled=0`, or choose the epoll engine";
 const REMEDY_SECCOMP: &str = "allow io_uring_setup, io_uring_enter and io_uring_register in the seccomp profile of the \
-     container or service (deploy/ has one), or choose the epoll engine";
+     container or service, or choose the epoll engine";
 const REMEDY_MEMLOCK: &str = "raise the limit of locked memory (LimitMEMLOCK= of the service, --ulimit memlock= of the \
-     container, or /etc/security/limits.conf), or run fewer shards";
+     container, or /etc/security/limits.conf), run fewer shards, or choose the epoll engine";
 const REMEDY_KERNEL: &str =
     "run a newer kernel (6.1 is known to have everything), or choose the epoll engine";
 const REMEDY_DIRECT: &str = "none is needed, as each connection then takes a descriptor of the process; kernel 6.13 is known \
@@ -57,8 +58,32 @@ impl OpenError {
     pub(crate) fn new(call: &'static str, error: io::Error) -> OpenError {
         let surroundings = Surroundings::read();
         let (cause, remedy) = explain(call, error.raw_os_error().unwrap_or(0), &surroundings);
-        OpenError { call, error, cause, remedy }
+        let short_of_locked_memory = remedy == REMEDY_MEMLOCK;
+        OpenError { call, error, cause, remedy, short_of_locked_memory }
     }
+
+    /// Whether the user has no locked memory left. A ring that was closed gives its own back a little later.
+    pub fn is_short_of_locked_memory(&self) -> bool {
+        self.short_of_locked_memory
+    }
+
+    /// The same error with what `count` networks with these options need, if locked memory is what lacks.
+    #[must_use]
+    pub fn of_networks(mut self, count: u64, options: &Options) -> OpenError {
+        if self.short_of_locked_memory {
+            let (needed, limit) = (kib(count * locked_bytes(options)), kib(locked_bytes_max()));
+            let rings = if count == 1 { "one ring needs" } else { &format!("{count} rings need") };
+            self.cause = format!(
+                "{rings} {needed} KiB of locked memory, and RLIMIT_MEMLOCK allows all processes of this user {limit} \
+                 KiB together"
+            );
+        }
+        self
+    }
+}
+
+fn kib(bytes: u64) -> u64 {
+    bytes / 1024
 }
 
 /// What decides between several causes of the same errno.
@@ -67,20 +92,18 @@ struct Surroundings {
     /// `kernel.io_uring_disabled`: 0 allowed, 1 for a privileged group only, 2 for nobody.
     io_uring_disabled: u32,
     seccomp: bool,
-    memlock_bytes: u64,
+    /// How much the user may lock; [`u64::MAX`] without a limit.
+    locked_bytes_max: u64,
 }
 
 impl Surroundings {
     fn read() -> Surroundings {
         let number = |path| std::fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok());
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: the limit is written to the place given.
-        unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) };
         Surroundings {
             io_uring_disabled: number("/proc/sys/kernel/io_uring_disabled").unwrap_or(0),
             seccomp: status.lines().any(|line| line.split_whitespace().eq(["Seccomp:", "2"])),
-            memlock_bytes: limit.rlim_cur,
+            locked_bytes_max: locked_bytes_max(),
         }
     }
 }
@@ -99,8 +122,8 @@ fn explain(call: &str, errno: i32, surroundings: &Surroundings) -> (String, &'st
             ("a seccomp profile hides io_uring, or the kernel was built without it".into(), REMEDY_SECCOMP)
         }
         libc::ENOSYS => ("the kernel was built without io_uring, or is too old".into(), REMEDY_KERNEL),
-        libc::ENOMEM if uring => {
-            let kib = surroundings.memlock_bytes / 1024;
+        libc::ENOMEM if uring && surroundings.locked_bytes_max != u64::MAX => {
+            let kib = kib(surroundings.locked_bytes_max);
             (
                 format!("the limit of locked memory (RLIMIT_MEMLOCK, now {kib} KiB) is used up by rings"),
                 REMEDY_MEMLOCK,
@@ -146,16 +169,6 @@ pub(crate) fn check_ring(ring: &IoUring) -> Result<(), OpenError> {
 
 fn require(present: bool, call: &'static str) -> Result<(), OpenError> {
     if present { Ok(()) } else { Err(OpenError::new(call, io::Error::from_raw_os_error(libc::EOPNOTSUPP))) }
-}
-
-/// Whether an engine can be used here and now, tried on a small ring that is closed again.
-///
-/// # Errors
-/// As [`Network::open`].
-pub fn preflight(engine: Engine) -> Result<(), OpenError> {
-    let small =
-        Options { engine, sq_entries: 8, cq_entries: 16, buffers: 1, buffer_bytes: 64, ..Options::default() };
-    Network::open(&small).map(drop)
 }
 
 const DIRECT: &str = "io_uring direct descriptors";
@@ -230,26 +243,37 @@ mod tests {
         let plain = Surroundings::default();
         let disabled = Surroundings { io_uring_disabled: 2, ..plain };
         let confined = Surroundings { seccomp: true, ..plain };
+        let unlimited = Surroundings { locked_bytes_max: u64::MAX, ..plain };
         assert_eq!(remedy("io_uring_setup", libc::EPERM, disabled), REMEDY_SYSCTL);
         assert_eq!(remedy("io_uring_setup", libc::EPERM, plain), REMEDY_SECCOMP);
         assert_eq!(remedy("io_uring_setup", libc::ENOSYS, confined), REMEDY_SECCOMP);
         assert_eq!(remedy("io_uring_setup", libc::ENOSYS, plain), REMEDY_KERNEL);
         assert_eq!(remedy("io_uring_setup", libc::EINVAL, plain), REMEDY_KERNEL);
         assert_eq!(remedy("io_uring_setup", libc::ENOMEM, plain), REMEDY_MEMLOCK);
+        assert_eq!(remedy("io_uring_setup", libc::ENOMEM, unlimited), "give it more memory");
         assert_eq!(remedy("epoll_create1", libc::EMFILE, plain), REMEDY_FILES);
         assert_eq!(remedy(DIRECT, libc::EOPNOTSUPP, plain), REMEDY_DIRECT);
     }
 
-    #[test]
-    fn the_message_is_for_an_operator() {
-        let text = OpenError::new("io_uring_setup", io::Error::from_raw_os_error(libc::ENOMEM)).to_string();
-        assert!(text.starts_with("io_uring_setup failed: "), "{text}");
-        assert!(text.contains("RLIMIT_MEMLOCK") && text.contains("LimitMEMLOCK="), "{text}");
+    fn short_of_locked_memory() -> OpenError {
+        let surroundings = Surroundings { locked_bytes_max: 64 << 10, ..Surroundings::default() };
+        let (cause, remedy) = explain("io_uring_setup", libc::ENOMEM, &surroundings);
+        let error = io::Error::from_raw_os_error(libc::ENOMEM);
+        OpenError { call: "io_uring_setup", error, cause, remedy, short_of_locked_memory: true }
     }
 
     #[test]
-    fn both_engines_pass_here() {
-        preflight(Engine::Epoll).unwrap();
-        preflight(Engine::IoUring).unwrap();
+    fn the_message_is_for_an_operator() {
+        let text = short_of_locked_memory().to_string();
+        assert!(text.starts_with("io_uring_setup failed: "), "{text}");
+        assert!(text.contains("RLIMIT_MEMLOCK, now 64 KiB") && text.contains("LimitMEMLOCK="), "{text}");
+    }
+
+    #[test]
+    fn the_message_says_how_much_all_rings_need() {
+        let options = Options::default();
+        let text = short_of_locked_memory().of_networks(18, &options).to_string();
+        let needed = format!("18 rings need {} KiB of locked memory", 18 * locked_bytes(&options) / 1024);
+        assert!(text.contains(&needed), "{text}");
     }
 }

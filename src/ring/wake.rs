@@ -1,27 +1,24 @@
 //! Waking a network's thread from another thread.
 //!
-//! Owns the eventfd and the flag that spares most system calls. Must never know what the wake is about.
-//!
-//! The flag has three values. The thread is AWAKE while it works, SLEEPING from just before it may block until after,
-//! and NOTIFIED once somebody called `wake` and it has not noticed yet. A caller writes to the eventfd only if it was
-//! the one who found it SLEEPING. Every change is a read-modify-write of the one flag, so a wake before, during or after
-//! falling asleep is seen: either the thread's step to SLEEPING fails, or the caller finds it SLEEPING.
+//! Owns what rings for a thread that sleeps, and asks its flag whether it does. Must never know what the wake is about.
+
+mod flag;
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::listener::checked;
-
-const AWAKE: u32 = 0;
-const SLEEPING: u32 = 1;
-const NOTIFIED: u32 = 2;
+use flag::Flag;
+pub(crate) use flag::Sleep;
 
 #[derive(Debug)]
 struct Bell {
-    state: AtomicU32,
+    flag: Flag,
     eventfd: OwnedFd,
+    /// Read by glommio while the thread sleeps in it. A wake goes there directly: where an eventfd rings the eventfd of a
+    /// ring, kernels are known that pass on the first time only.
+    of_glommio: OnceLock<OwnedFd>,
 }
 
 /// Wakes one [`crate::Network`] from any thread. Cheap to clone.
@@ -32,8 +29,10 @@ impl Remote {
     /// Makes the network's thread call [`crate::Handler::woken`] soon. What was written before this call is visible
     /// to the thread then. Many calls before that are one; a call while the thread works makes no system call.
     pub fn wake(&self) {
-        if self.0.state.swap(NOTIFIED, Ordering::AcqRel) == SLEEPING {
-            ring(&self.0.eventfd);
+        match self.0.flag.notify() {
+            Some(Sleep::Network) => ring(&self.0.eventfd),
+            Some(Sleep::Glommio) => self.0.of_glommio.get().into_iter().for_each(ring),
+            None => {}
         }
     }
 }
@@ -59,37 +58,49 @@ pub(crate) struct Sleeper(Arc<Bell>);
 impl Sleeper {
     pub(crate) fn new() -> io::Result<Sleeper> {
         let eventfd = eventfd(libc::EFD_NONBLOCK)?;
-        Ok(Sleeper(Arc::new(Bell { state: AtomicU32::new(AWAKE), eventfd })))
+        Ok(Sleeper(Arc::new(Bell { flag: Flag::new(), eventfd, of_glommio: OnceLock::new() })))
     }
 
     pub(crate) fn remote(&self) -> Remote {
         Remote(Arc::clone(&self.0))
     }
 
-    /// Readable after a wake that found the thread asleep.
+    /// Readable after a wake that found the thread asleep in its network.
     pub(crate) fn raw_fd(&self) -> RawFd {
         self.0.eventfd.as_raw_fd()
     }
 
+    /// Readable after a wake that found the thread asleep in glommio; made by the first call, which comes before that.
+    ///
+    /// # Errors
+    /// As eventfd(2).
+    pub(crate) fn raw_fd_of_glommio(&self) -> io::Result<RawFd> {
+        if self.0.of_glommio.get().is_none() {
+            // Only this thread sets it.
+            let _ = self.0.of_glommio.set(eventfd(0)?);
+        }
+        let eventfd = self.0.of_glommio.get().expect("it was set above");
+        Ok(eventfd.as_raw_fd())
+    }
+
     /// Announces that the thread may block. False if it must not, because it was woken.
-    pub(crate) fn fall_asleep(&self) -> bool {
-        self.0.state.compare_exchange(AWAKE, SLEEPING, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    pub(crate) fn fall_asleep(&self, sleep: Sleep) -> bool {
+        self.0.flag.fall_asleep(sleep)
     }
 
     /// Whether the thread was woken since it last noticed. It has noticed nothing yet: [`Sleeper::wake_up`] does.
     pub(crate) fn is_notified(&self) -> bool {
-        self.0.state.load(Ordering::Acquire) == NOTIFIED
+        self.0.flag.is_notified()
     }
 
     /// Announces that the thread works again, and says whether it was woken since the last time.
     pub(crate) fn wake_up(&self) -> bool {
-        // The load spares the usual turn, which was neither asleep nor woken, a locked instruction.
-        self.0.state.load(Ordering::Relaxed) != AWAKE
-            && self.0.state.swap(AWAKE, Ordering::AcqRel) == NOTIFIED
+        self.0.flag.wake_up()
     }
 }
 
 #[cfg(test)]
+#[cfg(not(ringmq_loom))]
 mod tests {
     use super::*;
 
@@ -104,7 +115,7 @@ mod tests {
     fn only_the_first_wake_of_a_sleeper_costs_a_system_call() {
         let sleeper = Sleeper::new().unwrap();
         let remote = sleeper.remote();
-        assert!(sleeper.fall_asleep());
+        assert!(sleeper.fall_asleep(Sleep::Network));
         for _ in 0..3 {
             remote.wake();
         }
@@ -117,10 +128,10 @@ mod tests {
     fn a_wake_just_before_sleeping_prevents_the_sleep() {
         let sleeper = Sleeper::new().unwrap();
         sleeper.remote().wake();
-        assert!(!sleeper.fall_asleep());
+        assert!(!sleeper.fall_asleep(Sleep::Network));
         assert!(sleeper.wake_up());
         assert_eq!(counter(&sleeper), 0);
-        assert!(sleeper.fall_asleep());
+        assert!(sleeper.fall_asleep(Sleep::Network));
         assert!(!sleeper.wake_up());
     }
 }

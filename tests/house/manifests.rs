@@ -18,7 +18,7 @@ struct Floor {
 /// Lowest floor first. Never upward, never around.
 const FLOORS: &[Floor] = &[
     Floor { home: "src/protocol", uses: &[], tests_use: &["proptest"] },
-    Floor { home: "src/ring", uses: &["glommio", "io-uring", "libc"], tests_use: &[] },
+    Floor { home: "src/ring", uses: &["glommio", "io-uring", "libc"], tests_use: &["loom"] },
     Floor {
         home: "src/broker",
         uses: &["foldhash", "hashbrown", "ringmq-protocol", "smallvec"],
@@ -93,6 +93,12 @@ fn packages<'a>(manifest: &'a Table, section: &str) -> Vec<&'a str> {
     table.into_iter().flat_map(|table| table.keys().map(String::as_str)).collect()
 }
 
+/// What a manifest says for some builds only: tests may have such.
+fn targets(manifest: &Table) -> Vec<&Table> {
+    let targets = manifest.get("target").and_then(Value::as_table);
+    targets.into_iter().flat_map(|targets| targets.values().filter_map(Value::as_table)).collect()
+}
+
 fn members() -> Vec<String> {
     let members = manifest("")["workspace"]["members"].clone();
     members.try_into().expect("members is a list of folders")
@@ -113,10 +119,18 @@ fn floors_depend_downward_only() {
                 findings.about(&path, format!("[{section}] {package}"));
             }
         }
-        for section in
-            ["build-dependencies", "features", "target"].into_iter().filter(|s| manifest.contains_key(*s))
-        {
+        for section in ["build-dependencies", "features"].into_iter().filter(|s| manifest.contains_key(*s)) {
             findings.about(&path, format!("[{section}]: there is one product, the same everywhere"));
+        }
+        for part in targets(&manifest) {
+            for section in part.keys().filter(|section| *section != "dev-dependencies") {
+                findings
+                    .about(&path, format!("[target.{section}]: there is one product, the same everywhere"));
+            }
+            let used = packages(part, "dev-dependencies");
+            for package in used.into_iter().filter(|package| !floor.tests_use.contains(package)) {
+                findings.about(&path, format!("[target.dev-dependencies] {package}"));
+            }
         }
     }
     for section in ["dependencies", "dev-dependencies"] {

@@ -44,7 +44,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("serde_json", &["loadgen/", "bench/suite/"]),
     ("sha2", &["loadgen/"]),
     ("shlex", &["loadgen/judge/versus/round.rs"]),
-    ("signal_hook", &["src/server/runtime/signals.rs", "src/server/runtime/launch.rs", "loadgen/"]),
+    ("signal_hook", &["src/server/runtime/signals.rs", "loadgen/"]),
     ("tiny_http", &["loadgen/view/prometheus.rs"]),
     ("toml", &["src/server/config/", "loadgen/scenario/", "bench/suite/"]),
     ("tracing", &["src/server/runtime/", "src/server/net/receive.rs"]),

@@ -4,6 +4,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -30,6 +31,8 @@ pub(crate) const FEW_BUFFERS: &str = "network.receive_buffers=32";
 pub(crate) enum Engine {
     IoUring,
     Epoll,
+    /// The broker's choice.
+    Auto,
 }
 
 /// Makes a test of each function, once for each engine.
@@ -51,6 +54,8 @@ pub(crate) struct Plan {
     shards: u16,
     arguments: Vec<String>,
     files_max: Option<u32>,
+    /// How much memory the process may lock, in KiB, as this user.
+    locked: Option<(u32, User)>,
     close_linger_ms: u32,
 }
 
@@ -58,7 +63,7 @@ impl Plan {
     /// One shard, a tcp:// and a tls:// listener on any free port. At its end it hardly waits for clients that do not
     /// close, because those of a test seldom do.
     pub(crate) fn new(engine: Engine) -> Plan {
-        Plan { engine, shards: 1, arguments: Vec::new(), files_max: None, close_linger_ms: 100 }
+        Plan { engine, shards: 1, arguments: Vec::new(), files_max: None, locked: None, close_linger_ms: 100 }
     }
 
     /// How long a closing connection may take.
@@ -90,6 +95,12 @@ impl Plan {
         self
     }
 
+    /// The process may lock so much memory, for which it is run as an ordinary user: root is exempt.
+    pub(crate) fn locked_kib_max(mut self, locked_kib_max: u32, user: User) -> Plan {
+        self.locked = Some((locked_kib_max, user));
+        self
+    }
+
     /// Starts it and waits until it says that it is ready.
     pub(crate) fn start(self) -> Broker {
         let mut broker = self.spawn(&["tcp://127.0.0.1:0", "tls://127.0.0.1:0"]);
@@ -102,21 +113,15 @@ impl Plan {
 
     /// Starts it on these addresses, whatever becomes of it.
     pub(crate) fn spawn(self, listen: &[&str]) -> Broker {
-        let scratch = Scratch::new();
-        let mut command = match self.files_max {
-            None => Command::new(binary()),
-            Some(files_max) => {
-                let mut shell = Command::new("sh");
-                shell.args(["-c", &format!("ulimit -n {files_max}; exec \"$0\" \"$@\"")]).arg(binary());
-                shell
-            }
-        };
+        let scratch = if self.locked.is_some() { Scratch::of_anybody() } else { Scratch::new() };
+        let mut command = self.command(&scratch);
         for url in listen {
             command.args(["--listen", url]);
         }
         let engine = match self.engine {
             Engine::IoUring => "io_uring",
             Engine::Epoll => "epoll",
+            Engine::Auto => "auto",
         };
         command.arg("--data-dir").arg(scratch.0.join("data"));
         command.args(["--shards", &self.shards.to_string(), "--set", &format!("network.engine={engine}")]);
@@ -124,6 +129,42 @@ impl Plan {
         command.args(self.arguments);
         Broker::spawn(command, scratch)
     }
+
+    /// What runs the binary, under the limits of this plan.
+    fn command(&self, scratch: &Scratch) -> Command {
+        let (limits, binary) = match (self.files_max, self.locked) {
+            (None, None) => return Command::new(binary()),
+            (Some(files_max), None) => (format!("ulimit -n {files_max}; exec"), binary()),
+            (_, Some((kib, user))) => (format!("ulimit -l {kib}; exec {}", user.prefix()), copy(scratch)),
+        };
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{limits} \"$0\" \"$@\"")]).arg(binary);
+        shell
+    }
+}
+
+/// A user who has nothing and runs nothing; this one, where only root could become another.
+#[derive(Clone, Copy)]
+pub(crate) struct User(Option<u32>);
+
+impl User {
+    pub(crate) fn new() -> User {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = 1_000_000 + std::process::id() * 64 + COUNT.fetch_add(1, Ordering::Relaxed);
+        User(rustix::process::geteuid().is_root().then_some(number))
+    }
+
+    fn prefix(self) -> String {
+        let become_user = |id| format!("setpriv --reuid {id} --regid {id} --clear-groups --");
+        self.0.map(become_user).unwrap_or_default()
+    }
+}
+
+/// A copy of the binary that every user can read: the target directory may be closed to others.
+fn copy(scratch: &Scratch) -> PathBuf {
+    let path = scratch.0.join("ringmq");
+    fs::copy(binary(), &path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    path
 }
 
 /// A running broker; killed when it is dropped before its end.
@@ -281,6 +322,17 @@ impl Scratch {
         let name = format!("process-{}-{number}", std::process::id());
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Scratch(path)
+    }
+
+    /// One that every user can reach and write to.
+    fn of_anybody() -> Scratch {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = env::temp_dir().join(format!("ringmq-process-{}-{number}", std::process::id()));
+        let made = fs::create_dir(&path);
+        let opened = made.and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o777)));
+        opened.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         Scratch(path)
     }
 }

@@ -18,6 +18,7 @@ mod configuration;
 mod crowd;
 mod descriptors;
 mod idle;
+mod locked_memory;
 mod slow;
 mod start;
 mod stop;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use ringmq_ring::{
     BindOptions, Closed, Driver, Engine, Handler, ListenerId, Network, Next, Options, Segment, SocketId,
-    bind, run, run_hosted, spawn_executor,
+    bind, invite, run, run_with_guests,
 };
 
 const MESSAGE_BYTES: usize = 64;
@@ -235,21 +235,16 @@ fn serve(engine: Engine, arguments: &[String]) -> Result<String, Failure> {
     server.report.ok_or_else(|| "the load ended too soon".into())
 }
 
-fn serve_hosted(arguments: Vec<String>) -> Result<String, Failure> {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let executor = spawn_executor(Some(0), "echo", move || async move {
-        let outcome = async {
-            let (mut net, addr) = open(Engine::IoUring)?;
-            let mut child = start_load(addr, &arguments)?;
-            let mut server = Server::default();
-            run_hosted(&mut net, &mut server).await?;
-            child.wait()?;
-            server.report.ok_or_else(|| Failure::from("the load ended too soon"))
-        };
-        let _ = sender.send(outcome.await);
-    })?;
-    executor.join()?;
-    receiver.recv()?
+/// With an executor on the same thread, started by a task that ends at once.
+fn serve_hosted(arguments: &[String]) -> Result<String, Failure> {
+    pin(0);
+    let (mut net, addr) = open(Engine::IoUring)?;
+    let mut child = start_load(addr, arguments)?;
+    let mut server = Server::default();
+    invite(async {});
+    run_with_guests(&mut net, &mut server)?;
+    child.wait()?;
+    server.report.ok_or_else(|| "the load ended too soon".into())
 }
 
 fn main() -> Result<(), Failure> {
@@ -261,7 +256,7 @@ fn main() -> Result<(), Failure> {
         Some("load") => return load(arguments[1].parse()?, number(2)?, number(3)?, number(4)?),
         Some("io_uring") => serve(Engine::IoUring, &arguments[1..])?,
         Some("epoll") => serve(Engine::Epoll, &arguments[1..])?,
-        Some("hosted") => serve_hosted(arguments[1..].to_vec())?,
+        Some("hosted") => serve_hosted(&arguments[1..])?,
         _ => return Err("echo_cost io_uring|hosted|epoll CONNECTIONS WINDOW RATE".into()),
     };
     println!("{:9} {report}", arguments[0]);

@@ -1,7 +1,7 @@
-//! Host mode: the network and glommio's tasks share a thread.
+//! The network and glommio's tasks share a thread, once there is such a task.
 
 use std::cell::RefCell;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use super::{PATIENCE, small};
 use crate::{
-    BindOptions, Closed, Driver, Guest, Handler, ListenerId, Network, Next, Remote, SocketId, bind,
-    run_hosted, spawn_executor,
+    BindOptions, Closed, Driver, Engine, Guest, Handler, ListenerId, Network, Next, Options, Remote,
+    SocketId, bind, invite, run_with_guests,
 };
 
 /// Echoes what it receives, until another thread says stop and wakes it.
@@ -20,6 +20,7 @@ struct Echo {
     started: Vec<SocketId>,
     received: Vec<(SocketId, Vec<u8>)>,
     stop: mpsc::Receiver<()>,
+    wakes: mpsc::Sender<()>,
 }
 
 impl Handler for Echo {
@@ -33,7 +34,9 @@ impl Handler for Echo {
     fn drained(&mut self, _: SocketId) {}
     fn closed(&mut self, _: SocketId, _: Closed) {}
     fn detached(&mut self, _: SocketId, _: OwnedFd) {}
-    fn woken(&mut self) {}
+    fn woken(&mut self) {
+        let _ = self.wakes.send(());
+    }
     fn alarm(&mut self) {}
 }
 
@@ -52,31 +55,37 @@ impl Driver for Echo {
     }
 }
 
-/// A hosted echo service on a thread of its own, with a task beside it.
+/// An echo service on a thread of its own, with a task beside it.
 struct Hosted {
     addr: SocketAddr,
     remote: Remote,
     stop: mpsc::Sender<()>,
-    executor: crate::Executor,
+    woken: mpsc::Receiver<()>,
+    /// Says that the task is done.
+    done: mpsc::Receiver<()>,
+    thread: thread::JoinHandle<()>,
 }
 
 impl Hosted {
     fn start<F: Future<Output = ()> + 'static>(task: impl FnOnce() -> F + Send + 'static) -> Hosted {
         let (stop, stopped) = mpsc::channel();
+        let (wakes, woken) = mpsc::channel();
         let (ready, is_ready) = mpsc::channel();
-        let executor = spawn_executor(None, "hosted", move || async move {
+        let (task_done, done) = mpsc::channel();
+        let thread = thread::spawn(move || {
             let mut net = Network::open(&small()).unwrap();
             let listener = bind("127.0.0.1:0".parse().unwrap(), &BindOptions::default()).unwrap();
             ready.send((listener.local_addr().unwrap(), net.remote())).unwrap();
             net.listen(listener).unwrap();
-            let task = glommio::spawn_local(task()).detach();
-            let mut echo = Echo { started: Vec::new(), received: Vec::new(), stop: stopped };
-            run_hosted(&mut net, &mut echo).await.unwrap();
-            task.await;
-        })
-        .unwrap();
+            invite(async move {
+                task().await;
+                task_done.send(()).unwrap();
+            });
+            let mut echo = Echo { started: Vec::new(), received: Vec::new(), stop: stopped, wakes };
+            run_with_guests(&mut net, &mut echo).unwrap();
+        });
         let (addr, remote) = is_ready.recv_timeout(PATIENCE).unwrap();
-        Hosted { addr, remote, stop, executor }
+        Hosted { addr, remote, stop, woken, done, thread }
     }
 
     fn client(&self) -> TcpStream {
@@ -86,10 +95,12 @@ impl Hosted {
         stream
     }
 
+    /// Stops once the task is done.
     fn stop(self) {
+        self.done.recv_timeout(PATIENCE).unwrap();
         self.stop.send(()).unwrap();
         self.remote.wake();
-        self.executor.join().unwrap();
+        self.thread.join().unwrap();
     }
 }
 
@@ -102,11 +113,74 @@ fn echo(stream: &mut TcpStream, round: u32) {
 }
 
 #[test]
-fn without_guests_the_loop_serves_and_wakes() {
+fn a_task_that_ends_at_once_leaves_a_loop_that_serves_and_wakes() {
     let hosted = Hosted::start(|| async {});
     let mut stream = hosted.client();
     (0..200).for_each(|round| echo(&mut stream, round));
     hosted.stop();
+}
+
+/// How many rings this process has open.
+fn rings() -> usize {
+    let files = std::fs::read_dir("/proc/self/fd").unwrap();
+    let targets = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+    targets.filter(|target| target.to_string_lossy().contains("io_uring")).count()
+}
+
+/// In a process of its own, so that it counts its own rings only.
+#[test]
+fn a_thread_without_tasks_takes_one_ring_and_the_first_task_starts_the_executor() {
+    if std::env::var_os("RINGMQ_COUNT_RINGS").is_none() {
+        let name =
+            "tests::hosted::a_thread_without_tasks_takes_one_ring_and_the_first_task_starts_the_executor";
+        let mut own = std::process::Command::new(std::env::current_exe().unwrap());
+        let status = own.args(["--exact", name]).env("RINGMQ_COUNT_RINGS", "1").status().unwrap();
+        assert!(status.success());
+        return;
+    }
+    let mut net = Network::open(&Options { direct_max: 0, ..small() }).unwrap();
+    let before = rings();
+    assert_eq!(before, 1);
+    let (_stop, stop) = mpsc::channel();
+    let (wakes, _woken) = mpsc::channel();
+    let echo = Echo { started: Vec::new(), received: Vec::new(), stop, wakes };
+    let mut driver = Counting { echo, turns: 0, counts: Vec::new() };
+    run_with_guests(&mut net, &mut driver).unwrap();
+    assert_eq!(driver.counts[..3], [1, 1, 1], "no task yet");
+    assert!(driver.counts[4..].iter().all(|rings| *rings > 1), "{:?}", driver.counts);
+}
+
+/// Invites a task after its third turn and counts rings after each.
+struct Counting {
+    echo: Echo,
+    turns: u32,
+    counts: Vec<usize>,
+}
+
+impl Handler for Counting {
+    fn accepted(&mut self, listener: ListenerId, id: SocketId) {
+        self.echo.accepted(listener, id);
+    }
+    fn data(&mut self, id: SocketId, bytes: &mut [u8]) {
+        self.echo.data(id, bytes);
+    }
+    fn stalled(&mut self, _: SocketId) {}
+    fn drained(&mut self, _: SocketId) {}
+    fn closed(&mut self, _: SocketId, _: Closed) {}
+    fn detached(&mut self, _: SocketId, _: OwnedFd) {}
+    fn woken(&mut self) {}
+    fn alarm(&mut self) {}
+}
+
+impl Driver for Counting {
+    fn after_turn(&mut self, _: &mut Network) -> Next {
+        self.turns += 1;
+        self.counts.push(rings());
+        if self.turns == 3 {
+            invite(async {});
+        }
+        if self.turns == 6 { Next::Stop } else { Next::Again }
+    }
 }
 
 #[test]
@@ -224,13 +298,14 @@ fn a_wake_reaches_a_loop_that_sleeps_in_glommio() {
         let blocked = glommio::executor().spawn_blocking(move || released.recv_timeout(PATIENCE)).await;
         blocked.unwrap();
     });
-    // Whether the thread sleeps by now or not, stopping needs the wake.
-    thread::sleep(Duration::from_millis(10));
-    hosted.stop.send(()).unwrap();
-    hosted.remote.wake();
-    thread::sleep(Duration::from_millis(10));
+    // Whether the thread sleeps by now or not, each wake arrives while the guest is still there.
+    for _ in 0..20 {
+        thread::sleep(Duration::from_millis(1));
+        hosted.remote.wake();
+        hosted.woken.recv_timeout(PATIENCE).unwrap();
+    }
     release.send(()).unwrap();
-    hosted.executor.join().unwrap();
+    hosted.stop();
 }
 
 #[test]
@@ -269,11 +344,11 @@ fn tasks_woken_by_a_turn_run_before_the_next_wait() {
             Next::Again
         }
     }
-    let executor = spawn_executor(None, "waking", || async {
+    let thread = thread::spawn(|| {
         let waker = Rc::new(RefCell::new(None));
         let ran = Rc::new(RefCell::new(false));
         let (theirs, has_run) = (Rc::clone(&waker), Rc::clone(&ran));
-        let task = glommio::spawn_local(async move {
+        invite(async move {
             let mut first = true;
             std::future::poll_fn(|cx| {
                 if std::mem::take(&mut first) {
@@ -284,15 +359,46 @@ fn tasks_woken_by_a_turn_run_before_the_next_wait() {
             })
             .await;
             *has_run.borrow_mut() = true;
-        })
-        .detach();
+        });
         let (_stop, stop) = mpsc::channel();
-        let echo = Echo { started: Vec::new(), received: Vec::new(), stop };
+        let (wakes, _woken) = mpsc::channel();
+        let echo = Echo { started: Vec::new(), received: Vec::new(), stop, wakes };
         let mut net = Network::open(&small()).unwrap();
         let mut driver = Waking { echo, waker, ran, turns_left: 10 };
-        run_hosted(&mut net, &mut driver).await.unwrap();
-        task.await;
-    })
-    .unwrap();
-    executor.join().unwrap();
+        run_with_guests(&mut net, &mut driver).unwrap();
+    });
+    thread.join().unwrap();
+}
+
+/// Stops when it is told that its guests are refused.
+struct Refused(Option<io::Error>);
+
+impl Handler for Refused {
+    fn accepted(&mut self, _: ListenerId, _: SocketId) {}
+    fn data(&mut self, _: SocketId, _: &mut [u8]) {}
+    fn stalled(&mut self, _: SocketId) {}
+    fn drained(&mut self, _: SocketId) {}
+    fn closed(&mut self, _: SocketId, _: Closed) {}
+    fn detached(&mut self, _: SocketId, _: OwnedFd) {}
+    fn woken(&mut self) {}
+    fn alarm(&mut self) {}
+}
+
+impl Driver for Refused {
+    fn after_turn(&mut self, _: &mut Network) -> Next {
+        if self.0.is_some() { Next::Stop } else { Next::Again }
+    }
+    fn guests_refused(&mut self, error: &io::Error) {
+        self.0 = Some(io::Error::from(error.kind()));
+    }
+}
+
+/// The thread of epoll cannot sleep in glommio, so its driver learns that a task will not run.
+#[test]
+fn without_a_ring_guests_are_refused() {
+    let mut net = Network::open(&Options { engine: Engine::Epoll, ..small() }).unwrap();
+    let mut driver = Refused(None);
+    invite(async { panic!("it must not run") });
+    run_with_guests(&mut net, &mut driver).unwrap();
+    assert_eq!(driver.0.map(|error| error.kind()), Some(io::ErrorKind::Unsupported));
 }

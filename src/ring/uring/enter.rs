@@ -7,6 +7,7 @@ use std::io;
 use super::Uring;
 use crate::handler::Wait;
 use crate::state::State;
+use crate::wake::Sleep;
 
 /// Consecutive enters that may leave entries unsubmitted before the ring is given up.
 const SUBMIT_TRIES_MAX: u32 = 10_000;
@@ -26,7 +27,7 @@ impl Uring {
                 return self.exchange(state, 0);
             }
         }
-        let may_block = may_block && state.sleeper.fall_asleep();
+        let may_block = may_block && state.sleeper.fall_asleep(Sleep::Network);
         self.exchange(state, u32::from(may_block))
     }
 

@@ -5,6 +5,9 @@ use std::io;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+/// What ends [`StopSignals::wait`] from another thread.
+pub(crate) type WaitHandle = signal_hook::iterator::Handle;
+
 /// Signals that are waited for, from now on.
 pub(crate) struct StopSignals {
     signals: Signals,
@@ -22,7 +25,7 @@ impl StopSignals {
     }
 
     /// Something that ends [`StopSignals::wait`] from another thread.
-    pub(crate) fn handle(&self) -> signal_hook::iterator::Handle {
+    pub(crate) fn handle(&self) -> WaitHandle {
         self.signals.handle()
     }
 
