@@ -117,6 +117,9 @@ impl Epoll {
 
     /// Collects reports, waiting for the first at most `time_out_ms`; -1 for as long as it takes.
     fn wait(&mut self, time_out_ms: i32) -> io::Result<()> {
+        // A handler that panicked has taken the list with it.
+        self.reports.clear();
+        self.reports.reserve(REPORTS_MAX);
         let (room, reports) = (REPORTS_MAX as i32, self.reports.as_mut_ptr());
         // SAFETY: the vector has room for that many reports; the kernel says how many it wrote.
         let count = unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), reports, room, time_out_ms) };

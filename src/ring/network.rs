@@ -214,6 +214,8 @@ impl Network {
         match (socket.stage, how) {
             (Stage::Closing(_), _) | (Stage::Draining | Stage::Lingering, Close::AfterDrain { .. }) => {}
             (Stage::Open | Stage::Detaching, Close::AfterDrain { linger_ms }) => {
+                // What a detach has asked to stop is not all there will be: the peer's end is read.
+                socket.flags.clear(Flags::CANCELLED);
                 self.state.enter_stage(id, Stage::Draining);
                 self.state.mark_dirty(id);
                 let limit = Duration::from_millis(linger_ms.into());

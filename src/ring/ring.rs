@@ -30,6 +30,9 @@ struct RingFdUpdate {
     data: u64,
 }
 
+/// What a ring says once an enter has failed.
+pub(crate) const FAILED: &str = "an earlier turn has failed";
+
 /// Completions copied out at a time.
 const BATCH: usize = 64;
 
@@ -41,6 +44,8 @@ pub(crate) struct Ring {
     /// Entries for which the submission queue had no room, oldest first.
     backlog: VecDeque<squeue::Entry>,
     enters: u64,
+    /// Nobody knows any more which entries the kernel has, nor whether what the others point to is still there.
+    has_failed: bool,
 }
 
 impl Ring {
@@ -57,7 +62,7 @@ impl Ring {
             .setup_cqsize(options.cq_entries.max(options.sq_entries))
             .build(options.sq_entries)?;
         let registered = register_ring_fd(io.as_raw_fd());
-        Ok(Ring { io, registered, backlog: VecDeque::new(), enters: 0 })
+        Ok(Ring { io, registered, backlog: VecDeque::new(), enters: 0, has_failed: false })
     }
 
     pub(crate) fn io(&self) -> &IoUring {
@@ -73,8 +78,12 @@ impl Ring {
     ///
     /// # Safety
     /// What the entry points to must stay where it is, unchanged, until the entry's completion; if the kernel copies it
-    /// (paths of fixed size, time specifications, message headers), until [`Ring::enter`] has returned with success.
+    /// (paths of fixed size, time specifications, message headers), until [`Ring::enter`] has returned with success. After
+    /// an enter that failed nothing is submitted any more, so that the obligation ends with it.
     pub(crate) unsafe fn push(&mut self, entry: squeue::Entry) {
+        if self.has_failed {
+            return;
+        }
         if !self.backlog.is_empty() || !self.try_push(&entry) {
             // A full queue: let the kernel have it now. A failure is met again, and reported, by the coming enter.
             let _ = self.enter(0, 0);
@@ -132,7 +141,17 @@ impl Ring {
         self.enter_with(to_submit, wait, flags)
     }
 
-    /// Runs deferred work without submitting.
+    /// Refuses all that would be submitted from now on.
+    pub(crate) fn give_up(&mut self) {
+        self.has_failed = true;
+    }
+
+    /// Whether an enter has failed, and with it the ring.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.has_failed
+    }
+
+    /// Runs deferred work without submitting, also after a failure: what the kernel has must come back.
     ///
     /// # Errors
     /// As io_uring_enter(2).
@@ -141,6 +160,9 @@ impl Ring {
     }
 
     fn enter_with(&mut self, to_submit: u32, wait: u32, flags: u32) -> io::Result<()> {
+        if self.has_failed && to_submit > 0 {
+            return Err(io::Error::other(FAILED));
+        }
         let (fd, flags) = match self.registered {
             Some(index) => (index as RawFd, flags | ENTER_REGISTERED_RING),
             None => (self.io.as_raw_fd(), flags),
@@ -156,7 +178,10 @@ impl Ring {
             Err(error) => match error.raw_os_error() {
                 // A signal; the kernel is short of memory; completions must be taken first. All pass.
                 Some(libc::EINTR | libc::EAGAIN | libc::EBUSY) => Ok(()),
-                _ => Err(error),
+                _ => {
+                    self.has_failed = true;
+                    Err(error)
+                }
             },
         }
     }
@@ -214,6 +239,18 @@ impl Ring {
         let second = types::Timespec::new().sec(1);
         // Nothing to cancel is an error to the kernel and welcome here.
         let _ = self.io.submitter().register_sync_cancel(Some(second), types::CancelBuilder::any().all());
+    }
+}
+
+#[cfg(test)]
+impl Ring {
+    /// Makes every enter fail, until [`Ring::mend`] is given what this returns.
+    pub(crate) fn break_down(&mut self) -> Option<u32> {
+        self.registered.replace(u32::MAX)
+    }
+
+    pub(crate) fn mend(&mut self, registered: Option<u32>) {
+        self.registered = registered;
     }
 }
 

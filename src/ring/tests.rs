@@ -16,6 +16,7 @@ mod appending;
 mod closing;
 mod direct;
 mod disorder;
+mod failing;
 mod hosted;
 mod moving;
 mod receiving;

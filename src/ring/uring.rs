@@ -36,7 +36,7 @@ use crate::listener::{ListenerId, set_blocking, take_error};
 use crate::operation::Operation;
 use crate::options::Options;
 use crate::probe::{OpenError, check_ring};
-use crate::ring::Ring;
+use crate::ring::{FAILED, Ring};
 use crate::socket::{Flags, Socket, SocketId, Stage};
 use crate::state::State;
 use append::Appends;
@@ -104,6 +104,11 @@ impl Uring {
         &mut self.ring
     }
 
+    /// Whether an enter has failed, or the turn was left before its sends were settled, by a handler that panicked.
+    fn has_failed(&self) -> bool {
+        self.ring.has_failed() || !self.inline.is_empty()
+    }
+
     fn buffers(&mut self) -> &mut Buffers {
         self.buffers.as_mut().expect("the engine has its buffers until it is dropped")
     }
@@ -112,7 +117,7 @@ impl Uring {
     fn push(&mut self, entry: squeue::Entry, operation: Operation) {
         // SAFETY: the entry has no pointers, or only ones to the gather lists, the time specification and queues that
         // wait for the settling of this turn. All of them stay where they are, unchanged, until all is submitted.
-        // After an enter that fails the ring is never entered again.
+        // After an enter that fails the ring submits nothing more.
         unsafe { self.ring.push(entry.user_data(operation.encode())) };
     }
 
@@ -284,8 +289,8 @@ impl Poller for Uring {
     }
 
     fn turn(&mut self, state: &mut State, wait: Wait, handler: &mut impl Handler) -> io::Result<()> {
-        if !self.inline.is_empty() {
-            return Err(io::Error::other("an earlier turn has failed"));
+        if self.has_failed() {
+            return Err(io::Error::other(FAILED));
         }
         state.busy = false;
         self.introduce_held(state, handler);
@@ -319,7 +324,7 @@ impl Uring {
     /// Ends everything in flight. What cannot be ended within a bounded time is leaked: better than memory that the
     /// kernel writes to after it belongs to somebody else.
     pub(crate) fn shut_down(&mut self, state: &mut State) {
-        if self.inline.is_empty() {
+        if !self.has_failed() {
             // What was asked for and never submitted can only end by itself after it has begun.
             let _ = self.ring.submit();
         }

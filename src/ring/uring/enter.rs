@@ -41,6 +41,7 @@ impl Uring {
             // A full completion queue ends multishot receives, so that what overflows is bounded by the sockets.
             tries += 1;
             if tries > SUBMIT_TRIES_MAX {
+                self.ring.give_up();
                 return Err(io::Error::other("the kernel does not take the submission queue"));
             }
             result = self.ring.submit_and_wait(0);
