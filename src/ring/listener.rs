@@ -4,7 +4,7 @@
 
 use std::io;
 use std::mem;
-use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener};
+use std::net::{Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 /// Names a listener of one [`crate::Network`].
@@ -161,8 +161,24 @@ pub(crate) fn address(fd: RawFd, end: End) -> Option<SocketAddr> {
             End::Peer => libc::getpeername(fd, out, &raw mut len),
         }
     };
-    checked(result).ok()?;
-    decode_address(&storage)
+    match (checked(result), end) {
+        (Ok(_), _) => decode_address(&storage),
+        (Err(_), End::Peer) => former_peer(fd),
+        (Err(_), End::Local) => None,
+    }
+}
+
+/// The address of the peer of a connection that is over: getpeername(2) does not tell it any more, but the socket knows.
+fn former_peer(fd: RawFd) -> Option<SocketAddr> {
+    // The kernel wants no more room than the address takes, which depends on its family.
+    [size_of::<libc::sockaddr_in6>(), size_of::<libc::sockaddr_in>()].into_iter().find_map(|len| {
+        // SAFETY: a sockaddr_storage of zeros is a valid value (AF_UNSPEC).
+        let mut storage: libc::sockaddr_storage = unsafe { mem::zeroed() };
+        let (out, mut len) = ((&raw mut storage).cast(), len as libc::socklen_t);
+        // SAFETY: `out` has room for `len` bytes, and both live through the call.
+        let result = unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_PEERNAME, out, &raw mut len) };
+        checked(result).ok().and_then(|_| decode_address(&storage))
+    })
 }
 
 fn decode_address(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
@@ -176,8 +192,12 @@ fn decode_address(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
         libc::AF_INET6 => {
             // SAFETY: the family says that the storage holds a sockaddr_in6.
             let raw: libc::sockaddr_in6 = unsafe { mem::transmute_copy(storage) };
-            let (ip, port) = (raw.sin6_addr.s6_addr.into(), u16::from_be(raw.sin6_port));
-            Some(SocketAddr::V6(SocketAddrV6::new(ip, port, raw.sin6_flowinfo, raw.sin6_scope_id)))
+            let (ip, port) = (Ipv6Addr::from(raw.sin6_addr.s6_addr), u16::from_be(raw.sin6_port));
+            // A connection over IPv4 to a listener of both families.
+            Some(match ip.to_ipv4_mapped() {
+                Some(ip) => SocketAddr::V4(SocketAddrV4::new(ip, port)),
+                None => SocketAddr::V6(SocketAddrV6::new(ip, port, raw.sin6_flowinfo, raw.sin6_scope_id)),
+            })
         }
         _ => None,
     }

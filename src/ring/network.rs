@@ -90,7 +90,8 @@ impl Network {
         Ok(id)
     }
 
-    /// Stops accepting and closes the listener. Connections accepted before may still be reported.
+    /// Stops accepting and closes the listener, in the coming turn at the latest, or when the network is dropped.
+    /// Connections accepted before may still be reported.
     pub fn stop_listening(&mut self, id: ListenerId) {
         if self.state.listener(id).is_none() {
             return;
@@ -241,8 +242,8 @@ impl Network {
         }
     }
 
-    /// Address of the peer. Asks the kernel, which knows it only before [`Network::receive`]: a direct descriptor
-    /// (see [`Options::direct_max`]) has none.
+    /// Address of the peer, also of one that has reset the connection. Asks the kernel, which knows it only before
+    /// [`Network::receive`]: a direct descriptor (see [`Options::direct_max`]) has none.
     pub fn peer(&self, id: SocketId) -> Option<SocketAddr> {
         address(self.state.sockets.get(id)?.plain_fd()?, End::Peer)
     }

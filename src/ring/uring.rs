@@ -63,6 +63,8 @@ pub(crate) struct Uring {
     completions: Vec<cqueue::Entry>,
     /// Entries in flight that point to memory of ours for longer than one enter.
     lent: usize,
+    /// Accepts in flight: each keeps its listener open.
+    accepting: usize,
 }
 
 /// The one time-out of the ring.
@@ -97,6 +99,7 @@ impl Uring {
             direct,
             completions: Vec::new(),
             lent: 0,
+            accepting: 0,
         })
     }
 
@@ -321,8 +324,8 @@ impl Poller for Uring {
 }
 
 impl Uring {
-    /// Ends everything in flight. What cannot be ended within a bounded time is leaked: better than memory that the
-    /// kernel writes to after it belongs to somebody else.
+    /// Ends everything in flight, so that no port outlives the network. Memory that the kernel does not give back within a
+    /// bounded time is leaked: better than that it writes to what belongs to somebody else by then.
     pub(crate) fn shut_down(&mut self, state: &mut State) {
         if !self.has_failed() {
             // What was asked for and never submitted can only end by itself after it has begun.
@@ -330,10 +333,10 @@ impl Uring {
         }
         self.ring.cancel_all();
         for _ in 0..DROP_ENTERS_MAX {
-            if self.lent == 0 || self.ring.drain().is_err() {
+            if self.lent + self.accepting == 0 || self.ring.drain().is_err() {
                 break;
             }
-            if !self.collect_lent() {
+            if !self.collect_last() {
                 // A write that a kernel thread has begun goes on to its end.
                 std::thread::sleep(Duration::from_millis(1));
             }
@@ -344,8 +347,8 @@ impl Uring {
         }
     }
 
-    /// Takes completions, counting only what gives memory back. False if there were none.
-    fn collect_lent(&mut self) -> bool {
+    /// Takes completions, counting only what gives back memory or a listener. False if there were none.
+    fn collect_last(&mut self) -> bool {
         let mut any = false;
         while self.ring.reap(&mut self.completions) > 0 {
             any = true;
@@ -358,10 +361,13 @@ impl Uring {
                 // SAFETY: a new descriptor that the kernel made for us, and that nobody wants any more.
                 drop(unsafe { OwnedFd::from_raw_fd(completion.result()) });
             }
-            let lending =
-                matches!(operation, Operation::Receive(_) | Operation::SendSlowly(_) | Operation::Write(_));
-            if lending && !cqueue::more(completion.flags()) {
-                self.lent -= 1;
+            if cqueue::more(completion.flags()) {
+                continue;
+            }
+            match operation {
+                Operation::Receive(_) | Operation::SendSlowly(_) | Operation::Write(_) => self.lent -= 1,
+                Operation::Accept(_) => self.accepting -= 1,
+                _ => {}
             }
         }
         any

@@ -3,6 +3,8 @@
 use super::*;
 
 on_both_engines!(
+    a_port_is_closed_when_the_network_is_gone,
+    what_came_before_a_reset_is_read_though_it_was_accepted_later,
     beyond_the_limit_connections_are_refused_and_counted,
     without_descriptors_the_listener_rests_and_recovers,
     a_stopped_listener_refuses,
@@ -122,4 +124,44 @@ fn two_listeners_are_told_apart(engine: Engine) {
         }
         assert_eq!(which.0, [expected]);
     }
+}
+
+/// Though the kernel may still be at work on the last accept.
+fn a_port_is_closed_when_the_network_is_gone(engine: Engine) {
+    for stops_first in [true, false] {
+        for _ in 0..10 {
+            let mut rig = Rig::new(engine);
+            let client = rig.client();
+            if stops_first {
+                rig.net.stop_listening(rig.listener);
+            }
+            let Rig { net, addr, .. } = rig;
+            drop(net);
+            let refused = TcpStream::connect(addr).map_err(|error| error.kind());
+            assert_eq!(refused.err(), Some(io::ErrorKind::ConnectionRefused), "stops first: {stops_first}");
+            drop(client);
+        }
+    }
+}
+
+fn what_came_before_a_reset_is_read_though_it_was_accepted_later(engine: Engine) {
+    let mut rig = Rig::new(engine);
+    rig.settle();
+    let mut stream = TcpStream::connect(rig.addr).unwrap();
+    let expected = stream.local_addr().unwrap();
+    let words = pattern(20_000);
+    stream.write_all(&words).unwrap();
+    crate::listener::close_with_reset(std::os::fd::AsRawFd::as_raw_fd(&stream));
+    drop(stream);
+    let id = rig.until("accepted", |rig| {
+        rig.seen.iter().find_map(|seen| if let Seen::Accepted(id) = seen { Some(*id) } else { None })
+    });
+    assert_eq!(rig.net.peer(id), Some(expected));
+    rig.net.receive_once(id);
+    rig.until("data", |rig| (!rig.received(id).is_empty()).then_some(()));
+    // An answer meets the reset, which must not cost what is still to be read.
+    rig.send(id, b"answer");
+    rig.net.receive(id);
+    assert_eq!(rig.until_closed(id), Closed::Reset);
+    assert!(rig.received(id) == words, "{} of {} bytes", rig.received(id).len(), words.len());
 }

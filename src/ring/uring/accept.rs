@@ -21,6 +21,7 @@ impl Uring {
         let wanted = !held && !listener.resting;
         if wanted && !listener.armed {
             listener.armed = true;
+            self.accepting += 1;
             let entry = opcode::AcceptMulti::new(types::Fd(listener.socket.as_raw_fd()));
             self.push(entry.flags(libc::SOCK_CLOEXEC).build(), Operation::Accept(id));
         } else if !wanted {
@@ -42,6 +43,7 @@ impl Uring {
         (result, more): (i32, bool),
         handler: &mut impl Handler,
     ) {
+        self.accepting -= usize::from(!more);
         if let Some(listener) = state.listener(id) {
             listener.armed = more;
         }
