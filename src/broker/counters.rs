@@ -59,12 +59,16 @@ pub enum Kind {
 counters! {
     /// Connections that were opened here, handed-over ones included.
     connections_opened: Counter;
+    /// Connections that were closed before anything was read of them, for want of room or because the broker stops.
+    connections_unread: Counter;
     /// Connections now on this shard.
     connections: Gauge;
     /// Of these, the ones that have not completed a CONNECT.
     handshakes: Gauge;
     /// Connections handed to their home shard.
     handoffs: Counter;
+    /// Connections that ended on their way to their home shard.
+    handoffs_lost: Counter;
     /// CONNECT packets that were accepted.
     connects_accepted: Counter;
     /// CONNECT packets that were refused.

@@ -161,6 +161,16 @@ impl Shard {
         end::hung_up(self, id, cause);
     }
 
+    /// The shell closed a connection that it never opened here.
+    pub fn report_unread(&mut self) {
+        self.clients.counters.connections_unread += 1;
+    }
+
+    /// A connection that was on its way to its home ended before it was opened there.
+    pub fn report_lost(&mut self) {
+        self.clients.counters.handoffs_lost += 1;
+    }
+
     /// The network could not take all bytes of a connection at once.
     pub fn stalled(&mut self, id: ConnectionId) {
         flow::stalled(self, id);

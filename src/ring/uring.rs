@@ -129,7 +129,8 @@ impl Uring {
     /// # Safety
     /// As [`Ring::push`]. The completion without F_MORE is counted by [`Uring::returned`].
     unsafe fn push_lending(&mut self, entry: squeue::Entry, operation: Operation) {
-        self.lent += 1;
+        // After a failure the kernel never sees the entry.
+        self.lent += usize::from(!self.ring.has_failed());
         // SAFETY: passed on to the caller.
         unsafe { self.ring.push(entry.user_data(operation.encode())) };
     }

@@ -229,6 +229,19 @@ impl Broker {
         (status, asked.elapsed())
     }
 
+    /// Asks it to stop and returns how it ended, in the very moment in which it has.
+    pub(crate) fn stop_at_once(&mut self, signal: Signal) -> ExitStatus {
+        kill_process(self.pid(), signal).expect("the broker runs");
+        let until = Instant::now() + STOP_LIMIT;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it is our child") {
+                return status;
+            }
+            assert!(Instant::now() < until, "no exit within {STOP_LIMIT:?}:\n{}", self.log());
+            thread::yield_now();
+        }
+    }
+
     /// Stops it; it must end well.
     pub(crate) fn finish(self) {
         let log = self.log.clone();

@@ -19,6 +19,7 @@ mod crowd;
 mod descriptors;
 mod idle;
 mod locked_memory;
+mod resets;
 mod slow;
 mod start;
 mod stop;

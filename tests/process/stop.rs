@@ -1,6 +1,7 @@
 //! From the signal to the end of the process.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ on_both_engines! {
     stuck_clients_do_not_hold_it_up,
     strangers_do_not_hold_it_up,
     connections_of_the_last_moment_do_not_hold_it_up,
+    its_ports_are_closed_when_it_has_ended,
 }
 
 fn plan(engine: Engine) -> Plan {
@@ -103,5 +105,20 @@ fn connections_of_the_last_moment_do_not_hold_it_up(engine: Engine) {
         let (status, time) = broker.stop(Signal::TERM);
         assert!(status.success(), "{status}");
         assert!(time < STOP_MAX, "it took {time:?}");
+    }
+}
+
+/// An end that waits for no client, which the kernel's own work would outlive.
+fn its_ports_are_closed_when_it_has_ended(engine: Engine) {
+    for shards in [1, 2, 4, 4] {
+        let mut broker = plan(engine).shards(shards).start();
+        let ports = [broker.tcp(), broker.tls()];
+        Client::connect(&broker, "someone").disconnect();
+        let status = broker.stop_at_once(Signal::TERM);
+        let taken = ports.map(|port| TcpStream::connect(port).map_err(|error| error.kind()));
+        assert!(status.success(), "{status}");
+        for outcome in taken {
+            assert_eq!(outcome.err(), Some(ErrorKind::ConnectionRefused), "{shards} shards");
+        }
     }
 }

@@ -21,7 +21,8 @@ impl Uring {
         let wanted = !held && !listener.resting;
         if wanted && !listener.armed {
             listener.armed = true;
-            self.accepting += 1;
+            // After a failure the kernel never sees the entry.
+            self.accepting += usize::from(!self.ring.has_failed());
             let entry = opcode::AcceptMulti::new(types::Fd(listener.socket.as_raw_fd()));
             self.push(entry.flags(libc::SOCK_CLOEXEC).build(), Operation::Accept(id));
         } else if !wanted {

@@ -4,6 +4,7 @@
 //! trays, repeat. Must never know what MQTT means.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
@@ -138,6 +139,7 @@ impl Pump {
     fn open_accepted(&mut self, net: &mut Network) {
         for (listener, socket) in std::mem::take(&mut self.accepted) {
             let Some(peer) = net.peer(socket).filter(|_| self.phase == Phase::Serving) else {
+                self.shard.report_unread();
                 net.close(socket, Close::Now);
                 continue;
             };
@@ -166,7 +168,7 @@ impl Pump {
             let Handoff { fd, mut tls, bytes, listener, peer, room } = handoff;
             let adopted = if self.phase == Phase::Serving { net.adopt(fd) } else { Err(fd) };
             let Ok(socket) = adopted else {
-                self.setup.census.leave(listener);
+                self.lost(listener, peer);
                 continue;
             };
             if tls.as_mut().is_some_and(|tls| receive::has_ended(tls)) {
@@ -285,6 +287,13 @@ impl Pump {
         }
     }
 
+    /// A connection ended on its way to its home.
+    fn lost(&mut self, listener: u16, peer: SocketAddr) {
+        self.setup.census.leave(listener);
+        self.shard.report_lost();
+        self.log.lost(peer);
+    }
+
     /// The connection behind a socket has nothing more to say or to hear.
     pub(crate) fn hang_up(&mut self, connection: ConnectionId, cause: Cause) {
         let now = self.now();
@@ -297,7 +306,10 @@ impl Handler for Pump {
         let number = self.listening.iter().find(|(held, _)| *held == listener).map(|&(_, number)| number);
         match number {
             Some(number) => self.accepted.push((number, id)),
-            None => self.to_close.push(id),
+            None => {
+                self.shard.report_unread();
+                self.to_close.push(id);
+            }
         }
     }
 
@@ -325,6 +337,9 @@ impl Handler for Pump {
     fn closed(&mut self, id: SocketId, why: Closed) {
         self.take_letters_before_bytes();
         let Some(wire) = self.wires.remove(id) else { return };
+        if let Layer::Leaving(leaving) = &wire.layer {
+            return self.lost(wire.listener, leaving.peer);
+        }
         self.setup.census.leave(wire.listener);
         let cause = match why {
             Closed::Eof => Cause::ConnectionLost,
@@ -350,6 +365,9 @@ impl Handler for Pump {
     fn alarm(&mut self) {}
 
     fn accept_failed(&mut self, _: ListenerId, error: io::Error) {
+        if error.kind() == io::ErrorKind::QuotaExceeded {
+            self.shard.report_unread();
+        }
         self.log.accept_failed(&error);
     }
 }

@@ -79,6 +79,11 @@ impl EndLog {
         }
     }
 
+    /// A connection ended on its way to its home.
+    pub(crate) fn lost(&mut self, peer: SocketAddr) {
+        debug!(%peer, "connection ended on its way to its shard");
+    }
+
     /// A TLS stream failed, or was made to by its peer.
     pub(crate) fn tls_failed(&mut self, peer: SocketAddr, failure: &TlsFailure) {
         debug!(%peer, "TLS failed: {failure}");
