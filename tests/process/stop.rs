@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use ringmq_protocol::{PacketType, Qos, Reason, Version};
-use rustix::process::Signal;
+use rustix::process::{Signal, kill_process};
 
 use crate::broker::{Engine, Plan, on_both_engines};
 use crate::certificates::{self, Terms};
@@ -24,6 +24,7 @@ on_both_engines! {
     strangers_do_not_hold_it_up,
     connections_of_the_last_moment_do_not_hold_it_up,
     its_ports_are_closed_when_it_has_ended,
+    a_hang_up_of_the_terminal_does_not_stop_it,
 }
 
 fn plan(engine: Engine) -> Plan {
@@ -121,4 +122,15 @@ fn its_ports_are_closed_when_it_has_ended(engine: Engine) {
             assert_eq!(outcome.err(), Some(ErrorKind::ConnectionRefused), "{shards} shards");
         }
     }
+}
+
+fn a_hang_up_of_the_terminal_does_not_stop_it(engine: Engine) {
+    let broker = plan(engine).start();
+    let mut client = Client::connect(&broker, "someone");
+    kill_process(broker.pid(), Signal::HUP).expect("the broker runs");
+    let told = broker.wait_for_line("SIGHUP is ignored", sockets::PATIENCE);
+    assert!(told.is_some_and(|line| line.contains("INFO") && line.contains("restart")), "{}", broker.log());
+    client.ping();
+    client.disconnect();
+    broker.finish();
 }
