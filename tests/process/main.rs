@@ -18,6 +18,7 @@ mod configuration;
 mod crowd;
 mod descriptors;
 mod idle;
+mod listeners;
 mod locked_memory;
 mod resets;
 mod slow;

@@ -40,9 +40,12 @@ section! {
     /// 127.0.0.1 and ::1, so that only this host reaches it.
     ListenerKeys at "listener" in listener, OneListener;
 
-    /// Where to listen: `tcp://HOST:PORT` or `tls://HOST:PORT`. An IPv6 address stands in brackets; `0.0.0.0`
-    /// and `[::]` are all addresses of the host; port 0 is any free port. The key must be given.
+    /// Where to listen: `tcp://HOST:PORT` or `tls://HOST:PORT`. An IPv6 address stands in brackets; `[::]` is all
+    /// addresses of the host, `0.0.0.0` all of IPv4; a name is every address that it stands for; port 0 is any free
+    /// port. The key must be given.
     url: ListenUrl = ListenUrl::default(), Domain::Url;
+    /// Whether `[::]` takes IPv6 only. It does so as well where another listener has its port for an IPv4 address.
+    ipv6_only: bool = false, Domain::Switch;
     /// Name in the line of the log that tells where it listens; empty to use the url.
     name: String = String::new(), Domain::Name;
     /// Connections of this listener at once; 0 for no bound but `limits.connections_max`.

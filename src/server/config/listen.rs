@@ -49,7 +49,23 @@ impl ListenUrl {
     /// # Errors
     /// The host is a name and cannot be resolved.
     pub(crate) fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
-        Ok((self.host.as_str(), self.port).to_socket_addrs()?.collect())
+        let mut addresses: Vec<SocketAddr> = Vec::new();
+        // A hosts file may name an address twice.
+        for address in (self.host.as_str(), self.port).to_socket_addrs()? {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        Ok(addresses)
+    }
+
+    /// Whether two addresses leave no room for each other: one port, and one of them all addresses of the other's
+    /// family. `[::]` leaves the addresses of IPv4 to whoever names one.
+    pub(crate) fn overlaps(&self, other: &ListenUrl) -> bool {
+        let (Some(ours), Some(theirs)) = (self.ip(), other.ip()) else { return false };
+        let same_family = ours.is_ipv4() == theirs.is_ipv4();
+        let one_is_all = ours.is_unspecified() || theirs.is_unspecified() || ours == theirs;
+        self.port != 0 && self.port == other.port && same_family && one_is_all
     }
 
     /// The host if it is an address.
@@ -166,6 +182,22 @@ mod tests {
         for text in table {
             let error = text.parse::<ListenUrl>().unwrap_err();
             assert_eq!(error, format!("found {text:?}, allowed is {ALLOWED}"));
+        }
+    }
+
+    #[test]
+    fn urls_overlap_within_a_family() {
+        for (one, other, expected) in [
+            ("tcp://0.0.0.0:1", "tls://127.0.0.1:1", true),
+            ("tcp://[::]:1", "tcp://[::1]:1", true),
+            ("tcp://[::]:1", "tcp://0.0.0.0:1", false),
+            ("tcp://0.0.0.0:0", "tcp://127.0.0.1:0", false),
+            ("tcp://0.0.0.0:1", "tcp://127.0.0.1:2", false),
+            ("tcp://localhost:1", "tcp://127.0.0.1:1", false),
+        ] {
+            let (one, other): (ListenUrl, ListenUrl) = (one.parse().unwrap(), other.parse().unwrap());
+            assert_eq!(one.overlaps(&other), expected, "{one} {other}");
+            assert_eq!(other.overlaps(&one), expected, "{other} {one}");
         }
     }
 

@@ -46,6 +46,8 @@ pub(crate) struct Listener {
     pub(crate) url: ListenUrl,
     /// Who asked for it.
     pub(crate) origin: Origin,
+    /// Whether all addresses are those of IPv6.
+    pub(crate) ipv6_only: bool,
     /// Connections at once; never above `limits.connections_max`.
     pub(crate) connections_max: u32,
     /// What its clients are offered.
@@ -268,6 +270,13 @@ impl Planner {
                     format!("found \"{}\", but the listener at {there} has the same address", listener.url);
                 self.conflict(Some(number), &["listener.url"], what);
             }
+            if !same_address && other.url.overlaps(&listener.url) {
+                let what = format!(
+                    "found \"{}\", but the listener at {there} has that address with \"{}\"",
+                    listener.url, other.url
+                );
+                self.conflict(Some(number), &["listener.url"], what);
+            }
             if other.name == listener.name && !same_address {
                 let what =
                     format!("found \"{}\", but the listener at {there} has the same name", listener.name);
@@ -323,6 +332,7 @@ fn plan_given(own: Settings) -> Listener {
         name: own.listener.name,
         url: own.listener.url,
         origin: Origin::Given,
+        ipv6_only: own.listener.ipv6_only,
         connections_max,
         mqtt: own.mqtt,
         tls: own.tls,

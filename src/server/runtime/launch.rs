@@ -45,7 +45,8 @@ fn fail(error: impl std::fmt::Display) -> StartError {
 
 /// Runs the broker until it is told to stop.
 pub(crate) fn run_broker(config: &Config) -> Result<(), StartError> {
-    let mut signals = StopSignals::catch().map_err(fail)?;
+    let mut signals =
+        StopSignals::catch().map_err(|error| fail(format!("signals cannot be caught: {error}")))?;
     let materials = material::prepare(config, SystemTime::now()).map_err(|errors| fail(lines(&errors)))?;
     descriptors::raise_limit();
     let placement = place(config.general.shards);

@@ -194,6 +194,14 @@ fn listeners_must_differ() {
         ],
     );
     refused(
+        "[[listener]]\nurl = 'tcp://0.0.0.0:1'\n[[listener]]\nurl = 'tls://127.0.0.1:1'\n[[listener]]\n\
+         url = 'tcp://[::]:1'\n[[listener]]\nurl = 'tcp://[::1]:2'\n",
+        &[
+            "ringmq.toml:4:1: listener.url: found \"tls://127.0.0.1:1\", but the listener at ringmq.toml:1:1 has that \
+           address with \"tcp://0.0.0.0:1\"",
+        ],
+    );
+    refused(
         "limits.connections_max = 5\n[[listener]]\nurl = 'tcp://a:1'\nconnections_max = 6\n",
         &[
             "ringmq.toml:4:1: listener.connections_max: found 6, allowed is at most limits.connections_max, which is 5",
