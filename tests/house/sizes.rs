@@ -86,7 +86,6 @@ const BOOLS: &[&str] = &[
     "src/broker/handlers/attach.rs find_or_make",
     "src/ring/probe.rs require",
     "src/server/config/draft.rs note",
-    "src/server/net/trays.rs next_after",
 ];
 
 #[test]

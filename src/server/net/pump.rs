@@ -18,7 +18,7 @@ use rustls::ServerConfig;
 
 use super::handoff::Handoff;
 use super::receive::{self, Step};
-use super::trays;
+use super::trays::{self, Posted};
 use super::wire::{Layer, Leaving, ReadMode, Wire, Wires};
 use crate::config::Transport;
 use crate::runtime::census::Census;
@@ -384,6 +384,8 @@ impl Driver for Pump {
         self.keep_time(net);
         trays::empty(self, net);
         self.read_on(net);
+        // What the last orders caused. What is left after that found a full mailbox, whose owner wakes this thread.
+        let late = trays::post_letters(self);
         self.send_off_departing();
         self.mailbox.wake_receivers();
         if self.shard.is_congested() {
@@ -394,8 +396,8 @@ impl Driver for Pump {
         if self.is_done(net) {
             return Next::Stop;
         }
-        let waits = self.shard.trays().letters_waiting() > 0 || !self.departing.is_empty();
         self.load.end();
-        if inbox == Next::Again { Next::Again } else { trays::next_after(waits) }
+        // What was held back behind letters that are posted by now leaves in the coming turn.
+        if late == Posted::Some { Next::Again } else { inbox }
     }
 }

@@ -7,7 +7,7 @@ use ringmq_broker::cause::Cause;
 use ringmq_broker::message::Message;
 use ringmq_broker::outbox::{Chunk, Outbox};
 use ringmq_broker::trays::{ConnectionId, HandOff, Order};
-use ringmq_ring::{Close, Network, Next, Segment, SendQueue, SocketId};
+use ringmq_ring::{Close, Network, Segment, SendQueue, SocketId};
 
 use super::pump::Pump;
 use super::tls::TlsFailure;
@@ -39,17 +39,27 @@ pub(crate) fn empty(pump: &mut Pump, net: &mut Network) {
     }
 }
 
-/// Posts letters in bundles. What does not fit goes back to the front of its tray.
-fn post_letters(pump: &mut Pump) {
-    // Once more for what goes out behind all others.
-    for _ in 0..2 {
-        if pump.shard.trays().letters_waiting() > 0 {
-            post_to_each(pump);
-        }
-    }
+/// Whether letters have gone into mailboxes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Posted {
+    None,
+    Some,
 }
 
-fn post_to_each(pump: &mut Pump) {
+/// Posts letters in bundles. What does not fit goes back to the front of its tray.
+pub(super) fn post_letters(pump: &mut Pump) -> Posted {
+    let mut posted = Posted::None;
+    // Once more for what goes out behind all others.
+    for _ in 0..2 {
+        if pump.shard.trays().letters_waiting() > 0 && post_to_each(pump) == Posted::Some {
+            posted = Posted::Some;
+        }
+    }
+    posted
+}
+
+fn post_to_each(pump: &mut Pump) -> Posted {
+    let mut posted = Posted::None;
     let trays = pump.shard.trays();
     for to in 0..pump.mailbox.shard_count() {
         while let Some(bundle) = trays.take_bundle(to) {
@@ -57,8 +67,10 @@ fn post_to_each(pump: &mut Pump) {
                 trays.return_bundle(to, bundle);
                 break;
             }
+            posted = Posted::Some;
         }
     }
+    posted
 }
 
 /// Gives the network what waits for a connection.
@@ -196,14 +208,4 @@ fn hand_off(pump: &mut Pump, net: &mut Network, handoff: HandOff) {
     let HandOff { peer, to, bytes, .. } = handoff;
     wire.layer = Layer::Leaving(Box::new(Leaving { peer, to, bytes, tls }));
     net.detach(wire.socket);
-}
-
-/// Letters that did not fit are tried again when the receiver has had time to work, not in a spin: the receiver was
-/// woken, and any answer of it wakes this thread.
-pub(crate) fn next_after(waits: bool) -> Next {
-    if waits {
-        std::thread::yield_now();
-        return Next::Again;
-    }
-    Next::Wait
 }
