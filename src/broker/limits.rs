@@ -45,33 +45,37 @@ pub struct Limits {
     pub bundle_letters_max: usize,
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            handshakes_max: 20_000,
-            connect_bytes_max: 128 << 10,
-            topic_bytes_max: 65_535,
-            topic_levels_max: 128,
-            subscriptions_per_session_max: 10_000,
-            filters_per_packet_max: 1024,
-            backlog_count_max: 100_000,
-            backlog_bytes_max: 64 << 20,
-            send_queue_bytes_max: 2 << 20,
-            slow_consumer_grace_ms: 30_000,
-            retained_count_max: 5_000_000,
-            retained_bytes_max: 2 << 30,
-            will_bytes_max: 256 << 20,
-            message_bytes_max: 4 << 30,
-            letters_waiting_max: 4096,
-            bundle_letters_max: 1024,
-        }
-    }
-}
-
 impl Limits {
+    /// The bounds of a broker with one shard that nobody has configured: the one place where these defaults stand. The
+    /// configuration takes its own from here.
+    pub const DEFAULT: Limits = Limits {
+        handshakes_max: 10_000,
+        connect_bytes_max: 128 << 10,
+        topic_bytes_max: 4096,
+        topic_levels_max: 128,
+        subscriptions_per_session_max: 10_000,
+        filters_per_packet_max: 1024,
+        backlog_count_max: 100_000,
+        backlog_bytes_max: 64 << 20,
+        send_queue_bytes_max: 4 << 20,
+        slow_consumer_grace_ms: 30_000,
+        retained_count_max: 1_000_000,
+        retained_bytes_max: 256 << 20,
+        will_bytes_max: 256 << 20,
+        message_bytes_max: 1 << 30,
+        letters_waiting_max: 8192,
+        bundle_letters_max: 1024,
+    };
+
     /// Above this many unsent bytes QoS 1 and 2 messages wait in the backlog instead of the send queue, which keeps
     /// half of the queue for acknowledgements and QoS 0.
     pub(crate) fn send_queue_high_water(&self) -> usize {
         self.send_queue_bytes_max / 2
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits::DEFAULT
     }
 }

@@ -115,3 +115,22 @@ fn listener(listener: &Listener) -> ListenerPolicy {
         connect_timeout_ms: u64::from(mqtt.connect_timeout_ms) + u64::from(handshake_ms),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, Flags};
+
+    /// The simulator, the fuzzers and the benchmarks run with the defaults of the broker: they must be what operators get.
+    #[test]
+    fn the_defaults_of_the_configuration_are_those_of_the_broker() {
+        let config =
+            config::load(None, &Flags::default(), &Environment::default()).expect("defaults fit together");
+        let places = AllPlaces::new(&config.limits);
+        let setup = setup(&config, 0, 1, Seeds { hash: 1, identity: [2, 3] }, &places);
+        assert_eq!(setup.limits, Limits::default());
+        assert_eq!(setup.listeners[0], ListenerPolicy::default());
+        let version = setup.broker.version.clone();
+        assert_eq!(setup.broker, BrokerPolicy { version, ..BrokerPolicy::default() });
+    }
+}
