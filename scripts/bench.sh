@@ -30,7 +30,11 @@ count() {
 
 suite() {
     local target_dir
-    cargo build --quiet --release --locked --package ringmq --package ringmq-bench --package ringmq-suite
+    # Each by itself: together they would share the features of their packages, and the broker would be compiled once more
+    # than scripts/run.sh does, into another program than the one that it starts.
+    for package in ringmq ringmq-bench ringmq-suite; do
+        cargo build --quiet --release --locked --package "$package"
+    done
     target_dir=$(scripts/target-dir.sh)
     exec "$target_dir/release/ringmq-suite" "$@"
 }

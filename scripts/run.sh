@@ -3,4 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh --run-only
-exec cargo run --release --locked --quiet --package ringmq -- "$@"
+target_dir=$(scripts/target-dir.sh)
+if [ ! -x "$target_dir/release/ringmq" ]; then
+    echo "run: building ringmq with optimisation, which takes some minutes the first time" >&2
+fi
+# Without --quiet: cargo names what it compiles, and says nothing where nothing has changed.
+cargo build --release --locked --package ringmq
+exec "$target_dir/release/ringmq" "$@"

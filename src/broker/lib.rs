@@ -20,6 +20,50 @@
 //! | [`limits`], [`policy`] | bounds, and choices left to the server |
 //! | `deadlines`, [`time`], [`seed`] | timer wheel, time, hashing |
 //! | `slab`, [`pages`] | slots, and lists that grow without moving |
+//!
+//! A whole broker in a few lines, without a socket or a clock: bytes go in, bytes come out.
+//!
+//! ```
+//! use ringmq_broker::cause::Level;
+//! use ringmq_broker::connection::{Arrival, Opening, Room};
+//! use ringmq_broker::journal::Durability;
+//! use ringmq_broker::limits::Limits;
+//! use ringmq_broker::policy::{BrokerPolicy, ListenerPolicy};
+//! use ringmq_broker::seed::Seeds;
+//! use ringmq_broker::{Setup, Shard, Time};
+//!
+//! let now = Time::ZERO;
+//! let mut shard = Shard::new(
+//!     Setup {
+//!         shard: 0,
+//!         shard_count: 1,
+//!         seeds: Seeds { hash: 1, identity: [2, 3] }, // drawn by chance in a process
+//!         limits: Limits::default(),
+//!         broker: BrokerPolicy::default(),
+//!         listeners: vec![ListenerPolicy::default()],
+//!         durability: Durability::Memory,
+//!         notes: Level::Warn,
+//!     },
+//!     now,
+//! );
+//! let opening = Opening {
+//!     listener: 0,
+//!     peer: "192.0.2.1:50000".parse().expect("an address"),
+//!     arrival: Arrival::Accepted,
+//!     room: Room::Free,
+//! };
+//! let connection = shard.open(now, opening).expect("there is room");
+//!
+//! // CONNECT of MQTT 3.1.1 with client identifier "a", in two pieces.
+//! shard.receive(now, connection, b"\x10\x0d\x00\x04MQTT\x04\x02");
+//! shard.receive(now, connection, b"\x00\x00\x00\x01a");
+//!
+//! // What is to be done stands in the trays: here, to send CONNACK.
+//! assert_eq!(std::mem::take(&mut shard.trays().sends), [connection]);
+//! let output = shard.take_output(connection).outbox;
+//! assert_eq!(output.into_bytes().expect("no payload by reference"), b"\x20\x02\x00\x00");
+//! assert!(shard.deadline().is_some(), "and `tick` is called then");
+//! ```
 #![forbid(unsafe_code)]
 
 mod access;

@@ -32,6 +32,15 @@ impl Seeds {
     }
 
     /// The shard that owns the session of `client_id`.
+    ///
+    /// ```
+    /// use ringmq_broker::seed::Seeds;
+    ///
+    /// let seeds = Seeds { hash: 7, identity: [1, 2] };
+    /// let home = seeds.home("sensor-7", 4);
+    /// assert!(home < 4 && home == seeds.home("sensor-7", 4), "the same on every shard");
+    /// assert_eq!(seeds.home("sensor-7", 1), 0);
+    /// ```
     pub fn home(&self, client_id: &str, shard_count: u16) -> ShardId {
         shard_of(self.hash_of(client_id), shard_count)
     }

@@ -22,6 +22,31 @@
 //! | `reader` `writer` `error` | the data types of section 1.5, what can be wrong |
 //!
 //! This floor must never know sockets, sessions or time.
+//!
+//! A packet to bytes and back:
+//!
+//! ```
+//! use ringmq_protocol::{Header, Packet, Properties, Publish, Qos, Version};
+//!
+//! let publish = Packet::Publish(Publish {
+//!     dup: false,
+//!     qos: Qos::AtMostOnce,
+//!     retain: false,
+//!     topic: "attic/air",
+//!     packet_id: None,
+//!     properties: Properties::EMPTY,
+//!     payload: b"21.5",
+//! });
+//! let mut wire = Vec::new();
+//! publish.encode(Version::V5, &mut wire);
+//!
+//! // From a stream that may hold less than a packet, or more than one:
+//! assert_eq!(Header::read(&wire[..1])?, None, "more bytes are needed");
+//! let header = Header::read(&wire)?.expect("the fixed header is whole");
+//! let body = &wire[header.header_len..header.total_len()];
+//! assert_eq!(Packet::decode(&header, body, Version::V5)?, publish);
+//! # Ok::<(), ringmq_protocol::DecodeError>(())
+//! ```
 
 #![forbid(unsafe_code)]
 

@@ -50,6 +50,15 @@ pub fn is_valid_filter(filter: &str) -> bool {
 
 /// Whether a valid filter matches a valid topic name. The texts are compared byte by byte [MQTT-4.7.3-4]; a
 /// filter that begins with a wildcard matches no name that begins with `$` [MQTT-4.7.2-1].
+///
+/// ```
+/// use ringmq_protocol::matches;
+///
+/// assert!(matches("sensors/+/air", "sensors/attic/air"));
+/// assert!(matches("sensors/#", "sensors"), "the parent level too");
+/// assert!(!matches("sensors/+", "sensors/attic/air"));
+/// assert!(!matches("#", "$SYS/broker/uptime"));
+/// ```
 pub fn matches(filter: &str, topic: &str) -> bool {
     if topic.starts_with('$') && filter.starts_with(['+', '#']) {
         return false;

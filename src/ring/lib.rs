@@ -27,6 +27,60 @@
 //! | `locked` | how much locked memory a network takes |
 //! | `host` | the only file that knows glommio |
 
+//!
+//! A server that sends back what it gets and says goodbye after the first piece:
+//!
+//! ```no_run
+//! use std::io;
+//! use std::os::fd::OwnedFd;
+//!
+//! use ringmq_ring::{
+//!     BindOptions, Close, Closed, Driver, Engine, Handler, ListenerId, Network, Next, Options, Segment, SocketId, bind, run,
+//! };
+//!
+//! #[derive(Default)]
+//! struct Echo {
+//!     new: Vec<SocketId>,
+//!     heard: Vec<(SocketId, Vec<u8>)>,
+//! }
+//!
+//! impl Handler for Echo {
+//!     fn accepted(&mut self, _: ListenerId, id: SocketId) {
+//!         self.new.push(id);
+//!     }
+//!     fn data(&mut self, id: SocketId, bytes: &mut [u8]) {
+//!         self.heard.push((id, bytes.to_vec()));
+//!     }
+//!     fn stalled(&mut self, _: SocketId) {}
+//!     fn drained(&mut self, _: SocketId) {}
+//!     fn closed(&mut self, _: SocketId, _: Closed) {}
+//!     fn detached(&mut self, _: SocketId, _: OwnedFd) {}
+//!     fn woken(&mut self) {}
+//!     fn alarm(&mut self) {}
+//! }
+//!
+//! impl Driver for Echo {
+//!     fn after_turn(&mut self, net: &mut Network) -> Next {
+//!         for id in self.new.drain(..) {
+//!             net.receive_once(id);
+//!         }
+//!         for (id, bytes) in self.heard.drain(..) {
+//!             if let Some(queue) = net.send_queue(id) {
+//!                 queue.push(Segment::Bytes(bytes));
+//!             }
+//!             net.send(id);
+//!             net.close(id, Close::AfterDrain { linger_ms: 1000 });
+//!         }
+//!         Next::Wait
+//!     }
+//! }
+//!
+//! let mut net = Network::open(&Options { engine: Engine::Epoll, ..Options::default() }).expect("the kernel allows it");
+//! net.listen(bind("127.0.0.1:7777".parse().expect("an address"), &BindOptions::default())?)?;
+//! run(&mut net, &mut Echo::default())?;
+//! # Ok::<(), io::Error>(())
+//! ```
+
 mod alarms;
 mod append;
 mod buffers;
