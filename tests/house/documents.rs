@@ -196,3 +196,30 @@ fn operators_are_told_everything() {
     }
     findings.conclude();
 }
+
+/// The sizes that docs/ARCHITECTURE.md promises are those that tests hold.
+#[test]
+fn promised_sizes_are_watched() {
+    let mut findings = Findings::of(
+        "A row of the table \"Memory of an idle connection\" has the number that a test in the file it names asserts.",
+    );
+    let (path, text) = ("docs/ARCHITECTURE.md", tree::read("docs/ARCHITECTURE.md"));
+    let section = text.split("## Memory of an idle connection").nth(1).unwrap_or_default();
+    let mut seen = 0;
+    for row in section.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let (Some(bytes), Some(file)) = (cells.get(2), cells.get(3).and_then(|cell| cell.split('`').nth(1)))
+        else {
+            continue;
+        };
+        if bytes.parse::<u32>().is_ok() {
+            seen += 1;
+            let holds = tree::exists(file) && tree::read(file).contains(&format!(">() <= {bytes},"));
+            if !holds {
+                findings.about(path, format!("{}: no test in {file} asserts {bytes} bytes", cells[1]));
+            }
+        }
+    }
+    assert!(seen >= 4, "the table is read");
+    findings.conclude();
+}
