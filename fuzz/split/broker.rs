@@ -10,6 +10,7 @@ use ringmq_broker::connection::{Arrival, Opening, Room};
 use ringmq_broker::counters::Counters;
 use ringmq_broker::journal::Durability;
 use ringmq_broker::limits::Limits;
+use ringmq_broker::note::{Ended, Note};
 use ringmq_broker::outbox::{Chunk, Outbox};
 use ringmq_broker::places::OwnPlaces;
 use ringmq_broker::policy::{BrokerPolicy, ListenerPolicy, Overlapping};
@@ -157,7 +158,8 @@ impl Broker {
             let broker = &mut self.shards[usize::from(shard)];
             let (sends, orders) = (broker.take_sends(), broker.take_orders());
             for note in std::mem::take(&mut broker.trays().notes) {
-                self.seen[usize::from(note.peer.port())].endings.push((note.client_id, note.ending));
+                let Note::Ended(Ended { client, ending }) = note else { continue };
+                self.seen[usize::from(client.peer.port())].endings.push((client.client_id, ending));
             }
             if sends.is_empty() && orders.is_empty() {
                 return;

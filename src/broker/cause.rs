@@ -16,9 +16,11 @@ pub enum Side {
     Server,
 }
 
-/// How loudly an end is told.
+/// How important a note is, least first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Level {
+    /// Each packet.
+    Trace,
     /// Of interest while looking for a fault.
     Debug,
     /// The ordinary life of clients.
@@ -136,15 +138,15 @@ causes! {
     /// An administrator ended it.
     AdministrativeAction: Server, Some(Reason::AdministrativeAction), Published, Info, "administrative_action";
     /// A TLS handshake on a plain port.
-    TlsOnPlainPort: Client, None, Published, Info, "tls_on_plain_port";
+    TlsOnPlainPort: Client, None, Published, Warn, "tls_on_plain_port";
     /// Plain MQTT on a TLS port.
-    PlainOnTlsPort: Client, None, Published, Info, "plain_on_tls_port";
+    PlainOnTlsPort: Client, None, Published, Warn, "plain_on_tls_port";
     /// An HTTP request on an MQTT port.
-    HttpRequest: Client, None, Published, Info, "http_request";
+    HttpRequest: Client, None, Published, Warn, "http_request";
     /// A PROXY protocol header where none is expected.
-    ProxyHeader: Client, None, Published, Info, "proxy_header";
+    ProxyHeader: Client, None, Published, Warn, "proxy_header";
     /// First bytes of no known protocol.
-    Junk: Client, None, Published, Info, "junk";
+    Junk: Client, None, Published, Warn, "junk";
     /// The TLS handshake failed, or a record could not be read.
     TlsFailed: Client, None, Published, Info, "tls_failed";
 }

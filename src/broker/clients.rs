@@ -61,6 +61,8 @@ pub(crate) struct Clients {
     pub(crate) will_bytes: usize,
     /// For topics that get an alias.
     pub(crate) hasher: FixedState,
+    /// Whether a note was left that nothing checks user names and passwords.
+    pub(crate) told_credentials: bool,
     /// Publications handed out so far.
     serial: u64,
     /// The front of the last PUBLISH that may go to several receivers alike.
@@ -89,6 +91,7 @@ impl Clients {
             full_elsewhere: ShardSet::EMPTY,
             will_bytes: 0,
             hasher,
+            told_credentials: false,
             serial: 0,
             front: Front::default(),
             spares: Vec::new(),

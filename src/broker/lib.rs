@@ -17,6 +17,7 @@
 //! | `access` | who may publish |
 //! | [`journal`] | where durability has its place |
 //! | [`cause`], [`counters`] | why things ended, and how often |
+//! | [`note`] | what is left for the log |
 //! | [`limits`], [`policy`] | bounds, and choices left to the server |
 //! | `deadlines`, [`time`], [`seed`] | timer wheel, time, hashing |
 //! | `slab`, [`pages`] | slots, and lists that grow without moving |
@@ -80,6 +81,7 @@ pub mod journal;
 pub mod letter;
 pub mod limits;
 pub mod message;
+pub mod note;
 pub mod outbox;
 pub mod pages;
 pub mod places;

@@ -94,6 +94,13 @@ impl Outbox {
         chunks.into_iter().filter(|chunk| !matches!(chunk, Chunk::Bytes(bytes) if bytes.is_empty()))
     }
 
+    /// The bytes, cut where a payload is held by reference.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = &[u8]> {
+        let splices = self.spliced.iter().flat_map(|spliced| &spliced.splices);
+        let ends = splices.map(|splice| splice.at).chain([self.bytes.len()]);
+        ends.scan(0, |start, end| Some(&self.bytes[std::mem::replace(start, end)..end]))
+    }
+
     /// An outbox that writes into `spare`, an emptied buffer.
     pub(crate) fn reuse(&mut self, spare: Vec<u8>) {
         if self.bytes.capacity() == 0 {

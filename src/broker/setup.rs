@@ -30,6 +30,6 @@ pub struct Setup {
     pub listeners: Vec<ListenerPolicy>,
     /// What an acknowledgement promises.
     pub durability: Durability,
-    /// Ends below this level leave no [`crate::trays::Note`].
+    /// What is below this level leaves no [`crate::note::Note`].
     pub notes: Level,
 }

@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use crate::bundle::Bundle;
-use crate::cause::Ending;
 use crate::letter::Letter;
+use crate::note::Note;
 use crate::outbox::Outbox;
 use crate::seed::ShardId;
 use crate::slab::SlotId;
@@ -60,17 +60,6 @@ pub enum WantsDrained {
     Yes,
     /// It has not.
     No,
-}
-
-/// The end of a connection, for the log.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Note {
-    /// The other end.
-    pub peer: SocketAddr,
-    /// Its client identifier, once known.
-    pub client_id: Option<Box<str>>,
-    /// Why it ended.
-    pub ending: Ending,
 }
 
 /// Something that waits until letters are in their mailboxes.

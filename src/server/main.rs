@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     match runtime::launch::run_broker(&config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("ringmq: {error}");
+            runtime::log::give_up(config.log.format, &error.to_string());
             ExitCode::FAILURE
         }
     }

@@ -42,6 +42,7 @@ const BROKER: &[Row] = &[
     ("letter", &["counters", "message", "slab", "time", "topics"]),
     ("limits", &[]),
     ("message", &["time"]),
+    ("note", &["cause"]),
     ("outbox", &["message"]),
     ("pages", &[]),
     ("places", &[]),
@@ -55,7 +56,7 @@ const BROKER: &[Row] = &[
     ("slab", &["pages"]),
     ("time", &[]),
     ("topics", &["pages", "slab", "time"]),
-    ("trays", &["bundle", "cause", "letter", "outbox", "seed", "slab"]),
+    ("trays", &["bundle", "letter", "note", "outbox", "seed", "slab"]),
 ];
 
 /// The server. Configuration knows nobody; what decides from bytes alone knows neither sockets nor shards.

@@ -47,7 +47,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("signal_hook", &["src/server/runtime/signals.rs", "loadgen/"]),
     ("tiny_http", &["loadgen/view/prometheus.rs"]),
     ("toml", &["src/server/config/", "loadgen/scenario/", "bench/suite/"]),
-    ("tracing", &["src/server/runtime/", "src/server/net/receive.rs"]),
+    ("tracing", &["src/server/runtime/"]),
     ("tracing_subscriber", &["src/server/runtime/log.rs"]),
     ("x509_parser", &["src/server/net/material/", "src/server/net/tls.rs"]),
 ];

@@ -4,6 +4,7 @@
 
 use ringmq_broker::cause::Cause;
 use ringmq_broker::connection::Arrival;
+use ringmq_broker::note::Note;
 use ringmq_broker::outbox::{Chunk, Outbox};
 use ringmq_broker::seed::ShardId;
 use ringmq_broker::trays::{ConnectionId, HandOff, Order};
@@ -202,9 +203,10 @@ impl World {
     /// Passes on what the shard noted.
     fn tell_notes(&mut self, shard: ShardId) {
         for note in std::mem::take(&mut self.shards[usize::from(shard)].trays().notes) {
-            let wire = WireId(usize::from(note.peer.port()));
-            self.tell(What::Ended { wire, cause: note.ending.cause });
-            self.notes.push(note);
+            let Note::Ended(ended) = note else { continue };
+            let wire = WireId(usize::from(ended.client.peer.port()));
+            self.tell(What::Ended { wire, cause: ended.ending.cause });
+            self.notes.push(ended);
         }
     }
 

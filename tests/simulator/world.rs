@@ -9,8 +9,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use ringmq_broker::cause::Cause;
 use ringmq_broker::connection::{Arrival, Opening, Room};
 use ringmq_broker::counters::Counters;
+use ringmq_broker::note::Ended;
 use ringmq_broker::seed::ShardId;
-use ringmq_broker::trays::{ConnectionId, Note};
+use ringmq_broker::trays::ConnectionId;
 use ringmq_broker::{Shard, Time};
 
 use super::digest::Digest;
@@ -50,7 +51,7 @@ pub struct World {
     pub(crate) random: Random,
     pub(crate) saboteur: Saboteur,
     pub(crate) digest: Digest,
-    pub(crate) notes: Vec<Note>,
+    pub(crate) notes: Vec<Ended>,
     /// Shards with letters that did not fit into their mailboxes: what leaves now may have waited for them.
     pub(crate) is_congested: Vec<bool>,
     /// Letters stay in their mailboxes.
@@ -343,8 +344,8 @@ impl World {
         self.counters().ended_by(cause)
     }
 
-    /// Takes what was noted for the log since the last call.
-    pub fn take_notes(&mut self) -> Vec<Note> {
+    /// Takes the ends that were noted for the log since the last call.
+    pub fn take_notes(&mut self) -> Vec<Ended> {
         std::mem::take(&mut self.notes)
     }
 

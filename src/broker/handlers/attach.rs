@@ -6,7 +6,7 @@ use ringmq_protocol::{Connect, Version};
 
 use crate::cause::{Cause, Ending};
 use crate::connection::{Agreed, ProblemInformation, Stage};
-use crate::handlers::{connack, connect, end, refill, session_end, shared, will};
+use crate::handlers::{connack, connect, end, refill, session_end, shared, trace, will};
 use crate::policy::ListenerPolicy;
 use crate::session::{Expiry, Session};
 use crate::shard::Shard;
@@ -42,6 +42,7 @@ pub(crate) fn attach(shard: &mut Shard, id: SlotId, packet: &Connect<'_>) {
     will::keep(shard, session, packet);
     shared::set_presence(shard, session, Presence::Connected);
     shard.clients.counters.connects_accepted += 1;
+    trace::connected(shard, id, packet, found);
     // Behind the last bytes of the connection before, which may wait for letters themselves.
     shard.clients.hold_behind_letters(id);
     connack::connack(shard, id, found, &properties);

@@ -1,19 +1,17 @@
 //! The end of a connection: what the client is told, what becomes of its session, what is counted.
 
-use std::net::SocketAddr;
-
 use ringmq_protocol::{Disconnect, Packet, Properties, Property, PropertyBuf, Reason, Version};
 
 use crate::cause::{Cause, Ending, WillFate};
 use crate::clients::Timer;
 use crate::connection::{Connection, Stage};
-use crate::handlers::{session_end, shared, will};
+use crate::handlers::{session_end, shared, trace, will};
 use crate::outbox::Outbox;
 use crate::session::Expiry;
 use crate::shard::Shard;
 use crate::slab::SlotId;
 use crate::topics::{InboundAliases, OutboundAliases, Presence};
-use crate::trays::{Note, Order};
+use crate::trays::Order;
 
 /// Ends a connection from this side: DISCONNECT where the client can be told [MQTT-3.14.0-1], then close.
 pub(crate) fn connection(shard: &mut Shard, id: SlotId, ending: impl Into<Ending>) {
@@ -24,12 +22,14 @@ pub(crate) fn connection(shard: &mut Shard, id: SlotId, ending: impl Into<Ending
         Stage::Connected if connection.agreed.version.is_v5() => tell(shard, id, ending),
         Stage::Connected | Stage::AwaitingConnect => {}
     }
+    trace::last_sent(shard, id);
     conclude(shard, id, ending);
     shard.clients.trays.orders.push(Order::Close(id));
 }
 
 /// Ends a connection that has said goodbye itself: nothing is left to tell.
 pub(crate) fn silently(shard: &mut Shard, id: SlotId, cause: Cause) {
+    trace::last_sent(shard, id);
     conclude(shard, id, cause.into());
     shard.clients.trays.orders.push(Order::Close(id));
 }
@@ -83,7 +83,7 @@ fn disconnect_packet(reason: Reason, properties: Properties<'_>) -> Packet<'_> {
 /// Everything but the bytes: counted, noted, timers gone, session detached. The connection is closing afterwards.
 fn conclude(shard: &mut Shard, id: SlotId, ending: Ending) {
     cancel_timer(shard, id);
-    note(shard, id, ending);
+    trace::ended(shard, id, ending);
     let clients = &mut shard.clients;
     clients.counters.ended[ending.cause as usize] += 1;
     let Some(connection) = clients.connections.get_mut(id) else { return };
@@ -102,17 +102,6 @@ fn release(connection: &mut Connection) {
     connection.take_partial();
     connection.inbound_aliases = InboundAliases::new(0);
     connection.outbound_aliases = OutboundAliases::new(0);
-}
-
-fn note(shard: &mut Shard, id: SlotId, ending: Ending) {
-    if (ending.cause.row().level as u8) < (shard.setup.notes as u8) {
-        return;
-    }
-    let clients = &mut shard.clients;
-    let client_id = clients.session_of(id).map(|(_, session)| session.client_id.clone());
-    let Some(connection) = clients.connections.get(id) else { return };
-    let peer = SocketAddr::from(&connection.peer);
-    clients.trays.notes.push(Note { peer, client_id, ending });
 }
 
 fn cancel_timer(shard: &mut Shard, id: SlotId) {

@@ -2,10 +2,10 @@
 
 use std::mem;
 
-use crate::cause::{Cause, Ending};
+use crate::cause::{Cause, Ending, Level};
 use crate::clients::Clients;
 use crate::connection::Stage;
-use crate::handlers::{end, refill};
+use crate::handlers::{end, refill, trace};
 use crate::outbox::Outbox;
 use crate::shard::Shard;
 use crate::slab::SlotId;
@@ -23,6 +23,10 @@ pub(crate) fn take_output(shard: &mut Shard, id: SlotId) -> Output {
     clients.counters.bytes_sent += outbox.len_bytes() as u64;
     let flow = &connection.flow;
     let waits = flow.hungry || flow.paused || flow.over_since.is_some();
+    // What a closing connection is still sent was noted with its end.
+    if shard.setup.notes == Level::Trace && connection.stage != Stage::Closing {
+        trace::sent(shard, id, &outbox);
+    }
     Output { outbox, wants_drained: if waits { WantsDrained::Yes } else { WantsDrained::No } }
 }
 

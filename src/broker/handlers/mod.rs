@@ -26,6 +26,7 @@ pub(crate) mod suback;
 pub(crate) mod subscribe;
 pub(crate) mod sys;
 pub(crate) mod timers;
+pub(crate) mod trace;
 pub(crate) mod unsubscribe;
 pub(crate) mod will;
 

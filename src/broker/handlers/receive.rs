@@ -4,9 +4,9 @@
 
 use ringmq_protocol::{Ack, Header, Packet, PacketType, Publish, Version, plain_puback};
 
-use crate::cause::{Cause, Ending};
+use crate::cause::{Cause, Ending, Level};
 use crate::connection::{Cut, Stage};
-use crate::handlers::{self, acks, connect, end};
+use crate::handlers::{self, acks, connect, end, trace};
 use crate::shard::Shard;
 use crate::slab::SlotId;
 
@@ -34,6 +34,24 @@ pub(crate) fn bytes(shard: &mut Shard, id: SlotId, input: &[u8]) {
 
 /// Handles every whole packet; gives the number of bytes that are done with.
 fn packets(shard: &mut Shard, id: SlotId, bytes: &[u8]) -> usize {
+    if shard.setup.notes == Level::Trace { traced(shard, id, bytes) } else { untraced(shard, id, bytes) }
+}
+
+/// The same, one packet at a time with a note of each before it is handled.
+#[cold]
+fn traced(shard: &mut Shard, id: SlotId, bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    while let Ok(Some(header)) = Header::read(rest)
+        && let Some((packet, behind)) = rest.split_at_checked(header.total_len())
+    {
+        trace::received(shard, id, &header, packet);
+        untraced(shard, id, packet);
+        rest = behind;
+    }
+    bytes.len() - rest.len() + untraced(shard, id, rest)
+}
+
+fn untraced(shard: &mut Shard, id: SlotId, bytes: &[u8]) -> usize {
     let mut at = 0;
     while at < bytes.len() {
         let rest = &bytes[at..];

@@ -30,6 +30,9 @@ section! {
 
     /// Least important level that is written.
     level: LogLevel = LogLevel::Info, Domain::OneOf(LogLevel::CHOICES);
+    /// The same for the packages that ringmq is built from, such as glommio. Their lines help whoever looks for a fault
+    /// of ringmq itself.
+    packages_level: LogLevel = LogLevel::Warn, Domain::OneOf(LogLevel::CHOICES);
     /// How a line is written.
     format: LogFormat = LogFormat::Text, Domain::OneOf(LogFormat::CHOICES);
 }
@@ -117,9 +120,9 @@ choices! {
         Warn = "warn",
         /// Start, stop and rare changes of state.
         Info = "info",
-        /// Connections and their ends.
+        /// Both ends of every connection: who connected and how, and why it ended.
         Debug = "debug",
-        /// Every packet.
+        /// Every packet, without its payload. It slows the broker down: for looking at one client at a time.
         Trace = "trace",
     }
 }

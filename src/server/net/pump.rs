@@ -18,13 +18,14 @@ use rustls::ServerConfig;
 
 use super::handoff::Handoff;
 use super::receive::{self, Step};
+use super::tls::TlsFailure;
 use super::trays::{self, Posted};
 use super::wire::{Layer, Leaving, ReadMode, Wire, Wires};
 use crate::config::Transport;
 use crate::runtime::census::Census;
 use crate::runtime::clock::Clock;
+use crate::runtime::connection_log::ConnectionLog;
 use crate::runtime::load::Load;
-use crate::runtime::log::EndLog;
 use crate::runtime::mailbox::{Batch, Mailbox};
 use ringmq_broker::cause::Cause;
 
@@ -34,6 +35,8 @@ const BATCHES_PER_TURN_MAX: usize = 64;
 /// What a listener of this thread is.
 #[derive(Clone)]
 pub(crate) struct Port {
+    /// The listener's name, for the log.
+    pub(crate) name: Arc<str>,
     pub(crate) transport: Transport,
     /// For TLS listeners.
     pub(crate) tls: Option<Arc<ServerConfig>>,
@@ -84,7 +87,7 @@ pub(crate) struct Pump {
     /// Connections that left and whose home had no room in its mailbox yet.
     departing: Vec<(ShardId, Box<Handoff>)>,
     pub(crate) plaintext: Vec<u8>,
-    pub(crate) log: EndLog,
+    pub(crate) log: ConnectionLog,
     load: Load,
     phase: Phase,
 }
@@ -100,7 +103,9 @@ pub(crate) struct Fixed {
 
 impl Pump {
     pub(crate) fn new(setup: PumpSetup) -> Pump {
+        let names = setup.ports.iter().map(|port| port.name.clone()).collect();
         Pump {
+            log: ConnectionLog::new(names),
             shard: setup.shard,
             wires: Wires::default(),
             mailbox: setup.mailbox,
@@ -120,7 +125,6 @@ impl Pump {
             arrived: Vec::new(),
             departing: Vec::new(),
             plaintext: Vec::new(),
-            log: EndLog::default(),
             load: Load::start(),
             phase: Phase::Serving,
         }
@@ -154,7 +158,7 @@ impl Pump {
                     net.receive_once(socket);
                 }
                 Err(Refused(cause)) => {
-                    self.log.refused(peer, cause);
+                    self.log.refused(peer, listener, cause);
                     self.setup.census.leave(listener);
                     net.close(socket, Close::Reset);
                 }
@@ -291,7 +295,7 @@ impl Pump {
     fn lost(&mut self, listener: u16, peer: SocketAddr) {
         self.setup.census.leave(listener);
         self.shard.report_lost();
-        self.log.lost(peer);
+        self.log.lost(peer, listener);
     }
 
     /// The connection behind a socket has nothing more to say or to hear.
@@ -346,6 +350,11 @@ impl Handler for Pump {
             Closed::Reset | Closed::Error(_) => Cause::ConnectionReset,
             Closed::ByUs => return,
         };
+        if let (Layer::Tls(tls), Some(peer)) = (&wire.layer, self.shard.peer(wire.connection))
+            && !tls.is_established()
+        {
+            self.log.tls_failed(peer, wire.listener, &TlsFailure::Abandoned);
+        }
         self.hang_up(wire.connection, cause);
     }
 

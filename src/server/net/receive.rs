@@ -2,13 +2,13 @@
 
 use ringmq_broker::cause::Cause;
 use ringmq_ring::SocketId;
-use tracing::debug;
 
 use super::pump::Pump;
 use super::sniff::{self, PortKind, Verdict};
 use super::tls::{Received, TlsStream};
 use super::wire::{Layer, ReadMode};
 use crate::config::Transport;
+use crate::runtime::connection_log::Handshake;
 
 /// What the socket needs after a piece of data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,7 +65,14 @@ fn told_apart(pump: &mut Pump, id: SocketId, first: &mut [u8]) {
                 wire.layer = Layer::Tls(Box::new(tls));
                 bytes(pump, id, first);
             }
-            Some(Err(_)) | None => give_up(pump, id, Cause::TlsFailed),
+            Some(Err(failure)) => {
+                let (connection, listener) = (wire.connection, wire.listener);
+                if let Some(peer) = pump.shard.peer(connection) {
+                    pump.log.tls_failed(peer, listener, &failure);
+                }
+                give_up(pump, id, Cause::TlsFailed);
+            }
+            None => give_up(pump, id, Cause::TlsFailed),
         },
         Verdict::Wrong(wrong) => give_up(pump, id, wrong.cause()),
     }
@@ -87,21 +94,19 @@ fn decrypt(pump: &mut Pump, id: SocketId, bytes: &mut [u8]) {
     let Layer::Tls(tls) = &mut wire.layer else { return };
     let was_established = tls.is_established();
     let outcome = tls.receive(bytes, &mut output, |piece| plaintext.extend_from_slice(piece));
-    let connection = wire.connection;
+    let (connection, listener) = (wire.connection, wire.listener);
+    let subject = if was_established || !tls.is_established() { None } else { tls.subject() };
     if let Ok(Received::HandshakeDone) = outcome {
         let alpn = tls.alpn().map(String::from_utf8_lossy);
-        let (version, cipher, resumed) = (tls.version(), tls.cipher(), tls.is_resumed());
-        let peer = pump.shard.peer(connection);
-        debug!(
-            peer = peer.map(display),
-            version,
-            cipher,
-            alpn = alpn.as_deref(),
-            resumed,
-            "TLS handshake done"
-        );
+        let handshake = Handshake {
+            version: tls.version(),
+            cipher: tls.cipher(),
+            alpn: alpn.as_deref(),
+            resumed: tls.is_resumed(),
+            subject: subject.as_deref(),
+        };
+        pump.log.handshake_done(pump.shard.peer(connection), listener, &handshake);
     }
-    let subject = if was_established || !tls.is_established() { None } else { tls.subject() };
     if !output.is_empty() {
         pump.tls_output.push((id, output));
     }
@@ -119,7 +124,7 @@ fn decrypt(pump: &mut Pump, id: SocketId, bytes: &mut [u8]) {
         Ok(Received::PeerClosed) => pump.peer_closed.push(id),
         Err(failure) => {
             if let Some(peer) = pump.shard.peer(connection) {
-                pump.log.tls_failed(peer, &failure);
+                pump.log.tls_failed(peer, listener, &failure);
             }
             give_up(pump, id, Cause::TlsFailed);
         }

@@ -6,6 +6,7 @@
 mod failure;
 #[cfg(test)]
 mod tests;
+pub(crate) mod words;
 
 use std::mem;
 use std::sync::Arc;

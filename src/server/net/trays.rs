@@ -35,7 +35,7 @@ pub(crate) fn empty(pump: &mut Pump, net: &mut Network) {
         net.close(socket, Close::AfterDrain { linger_ms: pump.setup.close_linger_ms });
     }
     for note in std::mem::take(&mut pump.shard.trays().notes) {
-        pump.log.ended(&note);
+        pump.log.note(&note);
     }
 }
 
@@ -91,10 +91,10 @@ fn send(pump: &mut Pump, net: &mut Network, connection: ConnectionId) {
 /// A TLS stream that can encrypt no more, for one because its keys are used up, ends its connection.
 fn fail(pump: &mut Pump, net: &mut Network, connection: ConnectionId, failure: &TlsFailure) {
     let Some(wire) = pump.wires.of(connection) else { return };
-    let socket = wire.socket;
+    let (socket, listener) = (wire.socket, wire.listener);
     wire.layer = Layer::Closing;
     if let Some(peer) = pump.shard.peer(connection) {
-        pump.log.tls_failed(peer, failure);
+        pump.log.tls_failed(peer, listener, failure);
     }
     pump.hang_up(connection, Cause::TlsFailed);
     net.close(socket, Close::AfterDrain { linger_ms: pump.setup.close_linger_ms });
@@ -169,9 +169,16 @@ fn carry_out(pump: &mut Pump, net: &mut Network, order: Order) {
 }
 
 fn close(pump: &mut Pump, net: &mut Network, connection: ConnectionId) {
+    let peer = pump.shard.peer(connection);
     let last = pump.shard.take_last_output(connection);
     let Some(wire) = pump.wires.of(connection) else { return };
     let socket = wire.socket;
+    if let (Layer::Tls(tls), Some(peer)) = (&wire.layer, peer)
+        && !tls.is_established()
+        && !pump.setup.census.is_stopping()
+    {
+        pump.log.tls_failed(peer, wire.listener, &TlsFailure::TimedOut);
+    }
     if !last.is_empty() {
         // It ends either way.
         let _ = write(&mut wire.layer, net, socket, last);

@@ -77,7 +77,7 @@ pub(crate) fn run_broker(config: &Config) -> Result<(), StartError> {
 }
 
 fn lines(errors: &[impl std::fmt::Display]) -> String {
-    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nringmq: ")
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// Tells how clients can reach and trust this broker.
@@ -104,6 +104,7 @@ fn announce(config: &Config, materials: &Materials) {
 fn ports(config: &Config, material: &[Option<Material>]) -> Vec<Port> {
     let ports = config.listeners.iter().zip(material);
     let port = |(listener, material): (&config::Listener, &Option<Material>)| Port {
+        name: listener.name.as_str().into(),
         transport: listener.url.transport,
         tls: material.as_ref().map(|material| material.config.clone()),
     };

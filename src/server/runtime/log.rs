@@ -1,111 +1,64 @@
-//! What is logged: how it looks, and how often the same kind of line may come.
+//! What is logged and how a line looks. Which lines there are about connections is for `connection_log`.
 
-use std::io::{self, IsTerminal};
-use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::io;
+use std::io::IsTerminal;
+use std::panic;
 
-use ringmq_broker::cause::{Cause, Level};
-use ringmq_broker::trays::Note;
-use tracing::{debug, info, warn};
-use tracing_subscriber::filter::LevelFilter;
+use ringmq_broker::cause::Level;
+use tracing::error;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt};
 
 use crate::config::{Log, LogFormat, LogLevel};
-use crate::net::tls::TlsFailure;
+
+/// How the targets of our own crates begin.
+const OURS: &str = "ringmq";
 
 /// Sends log lines to standard error, as configured.
 pub(crate) fn start(log: &Log) {
-    let level = match log.level {
+    let targets =
+        Targets::new().with_default(filter(log.packages_level)).with_target(OURS, filter(log.level));
+    let lines = fmt::layer().with_writer(io::stderr).with_target(false);
+    let registry = tracing_subscriber::registry();
+    match log.format {
+        LogFormat::Text => {
+            registry.with(lines.with_ansi(io::stderr().is_terminal()).with_filter(targets)).init();
+        }
+        LogFormat::Json => {
+            registry.with(lines.json().with_filter(targets)).init();
+            panic::set_hook(Box::new(|panic| error!("a defect of ringmq ends it: {panic}")));
+        }
+    }
+}
+
+/// Writes why there is no broker, or none any more: as the last line, in the form of all others.
+pub(crate) fn give_up(format: LogFormat, lines: &str) {
+    for line in lines.lines() {
+        match format {
+            LogFormat::Text => eprintln!("ringmq: {line}"),
+            LogFormat::Json => error!("{line}"),
+        }
+    }
+}
+
+fn filter(level: LogLevel) -> LevelFilter {
+    match level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
-    };
-    let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).with_target(false);
-    match log.format {
-        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => lines.json().init(),
     }
 }
 
-/// The least level of ends that are worth a note of the shard: debugging shows all, else only broken rules and
-/// limits.
+/// The least level of notes that the shards leave: debugging shows both ends of every connection, tracing every packet,
+/// else only broken rules and limits are worth one.
 pub(crate) fn notes_level(log: &Log) -> Level {
     match log.level {
-        LogLevel::Debug | LogLevel::Trace => Level::Debug,
+        LogLevel::Trace => Level::Trace,
+        LogLevel::Debug => Level::Debug,
         LogLevel::Error | LogLevel::Warn | LogLevel::Info => Level::Warn,
-    }
-}
-
-/// Lines in one interval before the rest is only counted.
-const LINES_PER_INTERVAL_MAX: u32 = 10;
-const INTERVAL: Duration = Duration::from_secs(10);
-
-/// Writes why connections ended, a bounded number of lines: the counters have them all.
-#[derive(Debug)]
-pub(crate) struct EndLog {
-    since: Instant,
-    lines: u32,
-    suppressed: u64,
-}
-
-impl Default for EndLog {
-    fn default() -> EndLog {
-        EndLog { since: Instant::now(), lines: 0, suppressed: 0 }
-    }
-}
-
-impl EndLog {
-    /// A connection ended.
-    pub(crate) fn ended(&mut self, note: &Note) {
-        let client_id = note.client_id.as_deref().unwrap_or("-");
-        let (cause, what) = (note.ending.cause.row().name, note.ending.what);
-        match note.ending.cause.row().level {
-            Level::Warn => {
-                if self.may_write() {
-                    warn!(peer = %note.peer, client_id, cause, what, "connection ended");
-                }
-            }
-            Level::Info | Level::Debug => {
-                debug!(peer = %note.peer, client_id, cause, what, "connection ended");
-            }
-        }
-    }
-
-    /// A connection was closed as soon as it was accepted.
-    pub(crate) fn refused(&mut self, peer: SocketAddr, cause: Cause) {
-        if self.may_write() {
-            warn!(%peer, cause = cause.row().name, "connection refused");
-        }
-    }
-
-    /// A connection ended on its way to its home.
-    pub(crate) fn lost(&mut self, peer: SocketAddr) {
-        debug!(%peer, "connection ended on its way to its shard");
-    }
-
-    /// A TLS stream failed, or was made to by its peer.
-    pub(crate) fn tls_failed(&mut self, peer: SocketAddr, failure: &TlsFailure) {
-        debug!(%peer, "TLS failed: {failure}");
-    }
-
-    /// The kernel would not accept.
-    pub(crate) fn accept_failed(&mut self, error: &io::Error) {
-        if self.may_write() {
-            warn!(%error, "a connection could not be accepted");
-        }
-    }
-
-    fn may_write(&mut self) -> bool {
-        if self.since.elapsed() >= INTERVAL {
-            if self.suppressed > 0 {
-                info!(lines = self.suppressed, "lines about connections left out");
-            }
-            (self.since, self.lines, self.suppressed) = (Instant::now(), 0, 0);
-        }
-        self.lines += 1;
-        let may_write = self.lines <= LINES_PER_INTERVAL_MAX;
-        self.suppressed += u64::from(!may_write);
-        may_write
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod census;
 pub(crate) mod clock;
+pub(crate) mod connection_log;
 pub(crate) mod cores;
 pub(crate) mod descriptors;
 pub(crate) mod engine;

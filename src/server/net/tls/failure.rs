@@ -4,6 +4,8 @@ use std::fmt;
 
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
+use super::words;
+
 /// Why a TLS stream cannot go on.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum TlsFailure {
@@ -31,6 +33,10 @@ pub(crate) enum TlsFailure {
     HandshakeTooLarge,
     /// The keys have encrypted as much as is safe and cannot be renewed.
     KeysExhausted,
+    /// The peer ended the connection before the handshake was done, without a word.
+    Abandoned,
+    /// The handshake was not done in its time.
+    TimedOut,
     /// The stream is not established yet, has failed before, or was closed by us.
     NotOpen,
     /// Anything else: no random numbers, no clock, a failure of the cryptographic library.
@@ -49,11 +55,17 @@ impl From<Error> for TlsFailure {
             Error::PeerMisbehaved(what) => TlsFailure::Misbehaved(what),
             Error::DecryptError => TlsFailure::BadRecord,
             Error::PeerSentOversizedRecord => TlsFailure::RecordTooLarge,
-            Error::InappropriateMessage { got_type, .. } => TlsFailure::Unexpected(format!("{got_type:?}")),
+            Error::InappropriateMessage { got_type, .. } => TlsFailure::Unexpected(words::words(&got_type)),
             Error::InappropriateHandshakeMessage { got_type, .. } => {
-                TlsFailure::Unexpected(format!("{got_type:?}"))
+                TlsFailure::Unexpected(words::words(&got_type))
             }
-            other => TlsFailure::Other(other.to_string()),
+            Error::General(what) => TlsFailure::Other(what),
+            Error::FailedToGetCurrentTime => TlsFailure::Other("the clock cannot be read".to_owned()),
+            Error::FailedToGetRandomBytes => {
+                TlsFailure::Other("the kernel gives no random numbers".to_owned())
+            }
+            Error::EncryptError => TlsFailure::Other("a record could not be encrypted".to_owned()),
+            other => TlsFailure::Other(words::words(&other)),
         }
     }
 }
@@ -61,22 +73,41 @@ impl From<Error> for TlsFailure {
 impl fmt::Display for TlsFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TlsFailure::Alert(alert) => write!(f, "the client sent the alert {alert:?}"),
-            TlsFailure::NothingInCommon(what) => write!(f, "nothing in common with the client: {what:?}"),
+            TlsFailure::Alert(alert) => f.write_str(&words::alert(*alert)),
+            TlsFailure::NothingInCommon(what) => {
+                write!(f, "nothing in common with the client: {}", words::incompatible(what))
+            }
             TlsFailure::NoApplicationProtocol => {
-                f.write_str("the client offers no application protocol we serve")
+                f.write_str("the client offers none of the application protocols of tls.alpn")
             }
-            TlsFailure::NoClientCertificate => f.write_str("the client showed no certificate"),
+            TlsFailure::NoClientCertificate => {
+                f.write_str("the client showed no certificate, which tls.client_auth requires")
+            }
+            TlsFailure::BadClientCertificate(CertificateError::UnknownIssuer) => {
+                f.write_str("the client's certificate was not issued by an authority of tls.client_ca")
+            }
             TlsFailure::BadClientCertificate(what) => {
-                write!(f, "the client certificate is not valid: {what}")
+                write!(f, "the client's certificate {}", words::certificate(what))
             }
-            TlsFailure::Malformed(what) => write!(f, "not valid TLS: {what:?}"),
-            TlsFailure::Misbehaved(what) => write!(f, "the client broke a rule of TLS: {what:?}"),
-            TlsFailure::Unexpected(what) => write!(f, "the client sent an unexpected {what}"),
-            TlsFailure::BadRecord => f.write_str("a record could not be decrypted"),
-            TlsFailure::RecordTooLarge => f.write_str("a record is too large"),
-            TlsFailure::HandshakeTooLarge => f.write_str("a handshake message is too large"),
+            TlsFailure::Malformed(what) => {
+                write!(f, "the client sent what is not TLS: {}", words::words(what))
+            }
+            TlsFailure::Misbehaved(what) => {
+                write!(f, "the client broke a rule of TLS: {}", words::words(what))
+            }
+            TlsFailure::Unexpected(what) => write!(f, "the client sent a message out of turn: {what}"),
+            TlsFailure::BadRecord => f.write_str("a record could not be decrypted: it is damaged or forged"),
+            TlsFailure::RecordTooLarge => {
+                f.write_str("the client sent a record above the size that TLS allows")
+            }
+            TlsFailure::HandshakeTooLarge => {
+                f.write_str("the client sent a handshake message that is too large")
+            }
             TlsFailure::KeysExhausted => f.write_str("the keys are used up, which TLS 1.2 cannot renew"),
+            TlsFailure::Abandoned => f.write_str(
+                "the client closed the connection in the middle of the handshake; does it trust this broker's certificate?",
+            ),
+            TlsFailure::TimedOut => f.write_str("the handshake was not done in time, see tls.handshake_timeout_ms"),
             TlsFailure::NotOpen => f.write_str("the TLS stream is not open"),
             TlsFailure::Other(what) => f.write_str(what),
         }

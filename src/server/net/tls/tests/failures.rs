@@ -1,5 +1,7 @@
 //! Peers that are wrong: each failure has its name, its alert, and ends the stream for good.
 
+use std::io;
+
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 
 use super::*;
@@ -127,7 +129,7 @@ fn bytes_that_are_not_tls() {
 fn application_bytes_before_the_handshake() {
     let mut pair = Pair::new(&server(Asks::Never), &client(VERSIONS[1]));
     let (out, result) = pair.give(&[23, 3, 3, 0, 2, 0x10, 0]);
-    assert_eq!(result, Err(TlsFailure::Unexpected("ApplicationData".to_owned())));
+    assert_eq!(result, Err(TlsFailure::Unexpected("application data".to_owned())));
     assert_eq!(pair.client_error(&out), Error::AlertReceived(AlertDescription::UnexpectedMessage));
     assert_eq!(pair.plain, b"");
     dead(&mut pair);
@@ -225,11 +227,33 @@ fn arbitrary_bytes_in_any_chunks_fail_alike() {
 
 #[test]
 fn failures_are_told_in_words() {
-    let told = |failure: TlsFailure| failure.to_string();
-    assert_eq!(told(Error::DecryptError.into()), "a record could not be decrypted");
-    let alert = Error::AlertReceived(AlertDescription::UnknownCA);
-    assert_eq!(told(alert.into()), "the client sent the alert UnknownCA");
-    let expired = Error::InvalidCertificate(CertificateError::Expired);
-    assert_eq!(told(expired.into()), "the client certificate is not valid: Expired");
-    assert_eq!(told(Error::General("odd".to_owned()).into()), "unexpected error: odd");
+    use rustls::{OtherError, PeerMisbehaved};
+    let told = |failure: Error| TlsFailure::from(failure).to_string();
+    let odd = io::Error::other("UnsupportedCertVersion");
+    let version_1 = CertificateError::Other(OtherError(Arc::new(odd)));
+    for (error, expected) in [
+        (Error::DecryptError, "a record could not be decrypted: it is damaged or forged"),
+        (
+            Error::AlertReceived(AlertDescription::UnknownCA),
+            "the client ended it with the alert unknown_ca: it does not trust the authority of this broker's \
+             certificate; has it the right CA file?",
+        ),
+        (Error::InvalidCertificate(CertificateError::Expired), "the client's certificate has expired"),
+        (
+            Error::InvalidCertificate(version_1),
+            "the client's certificate is X.509 version 1, and only version 3 is accepted: sign it again with an \
+             extension, such as openssl x509 -req ... -extfile FILE, where FILE holds extendedKeyUsage=clientAuth",
+        ),
+        (
+            Error::PeerMisbehaved(PeerMisbehaved::TooManyKeyUpdateRequests),
+            "the client broke a rule of TLS: too many key update requests",
+        ),
+        (
+            Error::InvalidMessage(InvalidMessage::MissingData("ClientHello")),
+            "the client sent what is not TLS: missing data",
+        ),
+        (Error::General("odd".to_owned()), "odd"),
+    ] {
+        assert_eq!(told(error), expected);
+    }
 }

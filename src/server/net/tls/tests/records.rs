@@ -283,6 +283,6 @@ fn handshakes_inside_tls13_are_refused() {
     let mut pair = Pair::established(&server(Asks::Never), &client(&rustls::version::TLS13));
     let wire = Sealer::new(&mut pair).record(HANDSHAKE, &client_hello());
     let (out, result) = pair.give(&wire);
-    assert_eq!(result, Err(TlsFailure::Unexpected("ClientHello".to_owned())));
+    assert_eq!(result, Err(TlsFailure::Unexpected("client hello".to_owned())));
     assert_eq!(records(&out).len(), 1);
 }
