@@ -28,13 +28,16 @@ pub(crate) use output::{OutputArgs, ViewArg};
 pub(crate) use preset::{PresetsArgs, RunArgs};
 pub(crate) use self_test::{SelfTestArgs, SinkArgs};
 
+/// Version, revision and day, as the build script found them.
+const VERSION: &str = env!("RINGMQ_VERSION");
+
 /// Loads an MQTT broker and tells the truth about it.
 ///
 /// Exit codes: 0 all well; 1 a check failed (a message lost at QoS 1 or 2, duplicated at QoS 2, out of order, a connection
 /// refused or ended); 2 wrong usage; 3 an invalid run (the generator itself was the bottleneck, was interrupted, or lost an
 /// agent); 4 results that could not be written.
 #[derive(Parser, Debug)]
-#[command(name = "ringmq-bench", version, max_term_width = 110)]
+#[command(name = "ringmq-bench", version = VERSION, max_term_width = 110)]
 pub(crate) struct CommandLine {
     #[command(subcommand)]
     pub(crate) command: Command,
