@@ -335,7 +335,8 @@ pub(crate) struct ClientArgs {
 /// Where a scenario is run, and what becomes of its results: no part of the scenario.
 #[derive(Args, Debug)]
 pub(crate) struct TargetArgs {
-    /// The broker: tcp://HOST:PORT or tls://HOST:PORT.
+    /// The broker: tcp://HOST:PORT or tls://HOST:PORT; mqtt:// and mqtts:// mean the same. A bare HOST:PORT is tcp://, and
+    /// without a port it is 1883, with TLS 8883.
     #[arg(short, long, default_value = "tcp://127.0.0.1:1883")]
     pub(crate) broker: BrokerUrl,
     /// Addresses to connect from, used in turn: an IPv4 address or a network such as 127.1.0.0/16. Repeatable. Without it, more

@@ -60,7 +60,8 @@ pub(crate) fn bursts(text: &str) -> Result<Pace, String> {
     Ok(Pace::Bursts { messages: number.parse().map_err(|_| wrong)?, every: time.parse()? })
 }
 
-/// The address of a broker: `tcp://HOST[:PORT]` or `tls://HOST[:PORT]`.
+/// The address of a broker: `tcp://HOST[:PORT]` or `tls://HOST[:PORT]`. `mqtt` and `mqtts` mean the same, as does nothing
+/// for `tcp`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct BrokerUrl {
     pub(crate) tls: bool,
@@ -75,7 +76,9 @@ impl FromStr for BrokerUrl {
         let (tls, rest) = match text.split_once("://") {
             Some(("tcp" | "mqtt", rest)) => (false, rest),
             Some(("tls" | "mqtts" | "ssl", rest)) => (true, rest),
-            Some((scheme, _)) => return Err(format!("{scheme}:// is unknown: use tcp:// or tls://")),
+            Some((scheme, _)) => {
+                return Err(format!("{scheme}:// is unknown: use tcp:// or tls://, or mqtt:// or mqtts://"));
+            }
             None => (false, text),
         };
         let standard_port = if tls { 8883 } else { 1883 };
@@ -200,6 +203,9 @@ mod tests {
         let url = |tls, host: &str, port| Ok(BrokerUrl { tls, host: host.into(), port });
         assert_eq!("tcp://a:1".parse(), url(false, "a", 1));
         assert_eq!("tls://a".parse(), url(true, "a", 8883));
+        assert_eq!("mqtt://a:1".parse(), url(false, "a", 1));
+        assert_eq!("mqtts://a".parse(), url(true, "a", 8883));
+        assert_eq!("a:7".parse(), url(false, "a", 7));
         assert_eq!("127.0.0.1".parse(), url(false, "127.0.0.1", 1883));
         assert_eq!("tcp://[::1]:5".parse(), url(false, "::1", 5));
         assert_eq!("tls://[::1]".parse(), url(true, "::1", 8883));
