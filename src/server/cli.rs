@@ -1,6 +1,9 @@
 //! The command line: what it accepts, and the errands that need no broker (`check-config` and the like). It owns
 //! exit codes for usage (2) and configuration (1); it never starts anything.
 
+mod cert;
+mod habits;
+
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -9,8 +12,12 @@ use std::time::SystemTime;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{self, Config, Environment, Faults, Flags, ListenUrl};
+use crate::config::{self, Config, Environment, Faults, Flags, ListenUrl, LogFormat, Refusal};
 use crate::net::material;
+use crate::runtime::log;
+
+/// Version, revision and day, as the build script found them.
+pub(crate) const VERSION: &str = env!("RINGMQ_VERSION");
 
 /// What the process is to do.
 pub(crate) enum Errand {
@@ -34,14 +41,18 @@ fn read(words: impl IntoIterator<Item = OsString>, environment: &Environment) ->
         Err(told) => {
             // Help and version end here too, with code 0 and on standard output.
             let _ = told.print();
+            if let Some(hint) = habits::hint(&told) {
+                complain(&format!("\nhint: {hint}\n"));
+            }
             return Errand::Done(if told.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS });
         }
     };
     match line.command.unwrap_or(Command::Run(line.run)) {
         Command::Run(run) => match config::load(run.config.as_deref(), &run.flags(), environment) {
             Ok(config) => Errand::Run(Box::new(config)),
-            Err(faults) => Errand::Done(refuse(&faults)),
+            Err(refusal) => Errand::Done(refuse(&refusal)),
         },
+        Command::Cert { command } => Errand::Done(cert::run(&command, environment)),
         Command::CheckConfig { file } => Errand::Done(check_config(&file, environment)),
         Command::ConfigDocs => Errand::Done(say(&config::reference())),
         Command::ConfigExample => Errand::Done(say(&config::example())),
@@ -57,7 +68,7 @@ const USAGE: u8 = 2;
 ///
 ///     ringmq --listen tcp://0.0.0.0:1883 --listen tls://0.0.0.0:8883
 #[derive(Debug, Parser)]
-#[command(name = "ringmq", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
+#[command(name = "ringmq", version = VERSION, max_term_width = 100, args_conflicts_with_subcommands = true)]
 #[command(verbatim_doc_comment)]
 struct CommandLine {
     #[command(subcommand)]
@@ -75,6 +86,11 @@ enum Command {
         /// The file to check
         file: PathBuf,
     },
+    /// Make certificates that the broker's own authority signs
+    Cert {
+        #[command(subcommand)]
+        command: cert::Cert,
+    },
     /// Print the reference of all configuration keys (docs/CONFIG.md)
     ConfigDocs,
     /// Print a configuration file with every key and its default, commented out
@@ -86,8 +102,8 @@ struct Run {
     /// Configuration file (TOML)
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where to listen: tcp://HOST:PORT or tls://HOST:PORT, an IPv6 address in brackets, port 0 for any;
-    /// takes the place of all listeners of the file. Repeatable
+    /// Where to listen: tcp://HOST:PORT or tls://HOST:PORT (or mqtt:// and mqtts://), an IPv6 address in brackets, port 0
+    /// for any; takes the place of all listeners of the file. Repeatable
     #[arg(long, value_name = "URL")]
     listen: Vec<ListenUrl>,
     /// Folder of everything that outlives the process
@@ -133,16 +149,31 @@ impl Run {
     }
 }
 
-/// Says everything that is wrong. What a flag got wrong is an error of usage.
-fn refuse(faults: &Faults) -> ExitCode {
+/// Says why nothing is started, in the form that was chosen for the log.
+fn refuse(refusal: &Refusal) -> ExitCode {
+    if refusal.log.format == LogFormat::Text {
+        return refuse_plainly(&refusal.faults);
+    }
+    log::start(&refusal.log);
+    log::give_up(refusal.log.format, &refusal.faults.to_string());
+    code_of(&refusal.faults)
+}
+
+/// Says everything that is wrong.
+fn refuse_plainly(faults: &Faults) -> ExitCode {
     complain(&faults.to_string());
+    code_of(faults)
+}
+
+/// What a flag got wrong is an error of usage.
+fn code_of(faults: &Faults) -> ExitCode {
     if faults.by_flags_alone() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
 }
 
 fn check_config(file: &std::path::Path, environment: &Environment) -> ExitCode {
     let config = match config::load(Some(file), &Flags::default(), environment) {
         Ok(config) => config,
-        Err(faults) => return refuse(&faults),
+        Err(refusal) => return refuse_plainly(&refusal.faults),
     };
     match material::check(&config, SystemTime::now()) {
         Ok(()) => say(&format!("{}: ok\n", file.display())),
@@ -220,7 +251,7 @@ mod tests {
         assert_eq!(
             told("ringmq --listen 1883"),
             "error: invalid value '1883' for '--listen <URL>': found \"1883\", allowed is tcp://HOST:PORT or \
-             tls://HOST:PORT, an IPv6 address in brackets, the port from 0 to 65535"
+             tls://HOST:PORT (mqtt:// and mqtts:// mean the same), an IPv6 address in brackets, the port from 0 to 65535"
         );
         assert_eq!(
             told("ringmq --set max_qos"),
@@ -228,6 +259,23 @@ mod tests {
         );
         assert!(told("ringmq --lisen x").starts_with("error: unexpected argument '--lisen' found"));
         assert!(told("ringmq frobnicate").starts_with("error: unrecognized subcommand 'frobnicate'"));
+    }
+
+    #[test]
+    fn habits_from_other_brokers_are_answered_with_the_flag_that_is_meant() {
+        for (line, flag) in [
+            ("ringmq -p 1883", "--listen tcp://127.0.0.1:PORT"),
+            ("ringmq --port 1883", "--listen tcp://127.0.0.1:PORT"),
+            ("ringmq --port=1883", "--listen tcp://127.0.0.1:PORT"),
+            ("ringmq -c mosquitto.conf", "--config FILE"),
+            ("ringmq -v", "--set log.level=debug"),
+            ("ringmq -d", "systemd"),
+            ("ringmq run -p 1883", "--listen tcp://127.0.0.1:PORT"),
+        ] {
+            let hint = habits::hint(&parse(line).unwrap_err());
+            assert!(hint.is_some_and(|hint| hint.contains(flag)), "{line}: {hint:?}");
+        }
+        assert_eq!(habits::hint(&parse("ringmq --lisen x").unwrap_err()), None);
     }
 
     #[test]

@@ -61,7 +61,7 @@ const BROKER: &[Row] = &[
 
 /// The server. Configuration knows nobody; what decides from bytes alone knows neither sockets nor shards.
 const SERVER: &[Row] = &[
-    ("cli", &["config", "net"]),
+    ("cli", &["config", "net", "runtime"]),
     ("config", &[]),
     ("net", &["config", "runtime"]),
     ("net/material", &["config"]),
@@ -69,6 +69,7 @@ const SERVER: &[Row] = &[
     ("net/tls", &[]),
     ("net/wire", &[]),
     ("runtime", &["config", "net"]),
+    ("runtime/banner", &["cli", "config", "net"]),
     ("runtime/census", &["config"]),
     ("runtime/clock", &[]),
     ("runtime/cores", &[]),

@@ -16,7 +16,7 @@ const DOORS: &[(&str, &[&str])] = &[
         ],
     ),
     ("base64", &["loadgen/latency.rs"]),
-    ("clap", &["src/server/cli.rs", "loadgen/", "bench/suite/"]),
+    ("clap", &["src/server/cli.rs", "src/server/cli/", "loadgen/", "bench/suite/"]),
     ("core_affinity", &["src/server/runtime/"]),
     ("crossbeam_channel", &["src/server/runtime/mailbox.rs"]),
     ("glommio", &["src/ring/host.rs"]),

@@ -54,7 +54,7 @@ fn too_many_handshakes_are_closed(engine: Engine) {
     }
     observer.wait_for_ends(Cause::HandshakesFull, 5);
     for stream in &mut silent {
-        assert_eq!(read_to_end(stream, sockets::PATIENCE).0, []);
+        assert_eq!(read_to_end(stream, sockets::PATIENCE).0, [0_u8; 0]);
     }
     Client::connect(&broker, "let-in-again").ping();
     observer.wait_for_ends(Cause::ConnectTimeout, MAX as u64);

@@ -106,8 +106,7 @@ impl Plan {
         let mut broker = self.spawn(&["tcp://127.0.0.1:0", "tls://127.0.0.1:0"]);
         let ready = broker.wait_for_line(" ready ", START_LIMIT);
         assert!(ready.is_some(), "not ready within {START_LIMIT:?}:\n{}", broker.log());
-        broker.tcp = broker.address("tcp");
-        broker.tls = broker.address("tls");
+        broker.find_addresses();
         broker
     }
 
@@ -186,6 +185,12 @@ impl Broker {
         Broker { child, log: Log::read(stderr), tcp: None, tls: None, scratch }
     }
 
+    /// Reads from the log of a broker that is ready where it serves.
+    pub(crate) fn find_addresses(&mut self) {
+        self.tcp = self.address("tcp");
+        self.tls = self.address("tls");
+    }
+
     /// Where it serves plain MQTT.
     pub(crate) fn tcp(&self) -> SocketAddr {
         self.tcp.expect("it is ready")
@@ -261,9 +266,9 @@ impl Broker {
     }
 
     fn address(&self, scheme: &str) -> Option<SocketAddr> {
-        let begin = format!("listening on {scheme}://");
+        let begin = format!("listening url={scheme}://");
         let line = self.wait_for_line(&begin, Duration::ZERO)?;
-        line.split_once(&begin)?.1.trim().parse().ok()
+        line.split_once(&begin)?.1.split(' ').next()?.parse().ok()
     }
 }
 

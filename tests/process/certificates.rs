@@ -1,7 +1,9 @@
 //! Certificates of a test and the TLS configurations of its clients.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 use std::{fs, io};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
@@ -44,11 +46,27 @@ impl Authority {
 
     /// A certificate of a server on this host.
     pub(crate) fn server(&self) -> Identity {
-        self.issue("a broker", ExtendedKeyUsagePurpose::ServerAuth)
+        self.server_for(-1..3650)
+    }
+
+    /// The same, valid on these days counted from today.
+    pub(crate) fn server_for(&self, days: Range<i64>) -> Identity {
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("a sound name");
+        let day = |days: i64| {
+            let from_today = Duration::from_secs(days.unsigned_abs() * 86_400);
+            let now = SystemTime::now();
+            if days < 0 { now - from_today } else { now + from_today }
+        };
+        (params.not_before, params.not_after) = (day(days.start).into(), day(days.end).into());
+        self.sign(params, "a broker", ExtendedKeyUsagePurpose::ServerAuth)
     }
 
     fn issue(&self, name: &str, purpose: ExtendedKeyUsagePurpose) -> Identity {
-        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("a sound name");
+        let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("a sound name");
+        self.sign(params, name, purpose)
+    }
+
+    fn sign(&self, mut params: CertificateParams, name: &str, purpose: ExtendedKeyUsagePurpose) -> Identity {
         params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages = vec![purpose];
         let key = KeyPair::generate().expect("there are random numbers");
@@ -93,8 +111,13 @@ pub(crate) struct Terms {
 impl Terms {
     /// TLS 1.3 with trust in the broker's own authority.
     pub(crate) fn of(broker: &Broker) -> Terms {
-        let trusted = CertificateDer::from_pem_file(broker.ca_file()).expect("the broker made an authority");
+        let trusted = Terms::trusted(&broker.ca_file());
         Terms { trusted, identity: None, versions: ONLY_TLS_1_3, alpn: None }
+    }
+
+    /// The certificate of a file.
+    pub(crate) fn trusted(file: &Path) -> CertificateDer<'static> {
+        CertificateDer::from_pem_file(file).expect("the broker made an authority")
     }
 
     pub(crate) fn config(self) -> Arc<ClientConfig> {
@@ -123,7 +146,16 @@ pub(crate) type TlsStream = StreamOwned<ClientConnection, std::net::TcpStream>;
 
 /// Shakes hands with the broker, as far as the client can tell: with TLS 1.3 a refusal comes later.
 pub(crate) fn shake_hands(broker: &Broker, config: &Arc<ClientConfig>) -> io::Result<TlsStream> {
-    let name = ServerName::try_from("127.0.0.1").expect("an address");
+    shake_hands_as(broker, config, "127.0.0.1")
+}
+
+/// The same with a broker that must have this name.
+pub(crate) fn shake_hands_as(
+    broker: &Broker,
+    config: &Arc<ClientConfig>,
+    name: &'static str,
+) -> io::Result<TlsStream> {
+    let name = ServerName::try_from(name).expect("a name");
     let connection = ClientConnection::new(config.clone(), name).expect("a sound configuration");
     let mut stream = StreamOwned::new(connection, sockets::connect(broker.tls()));
     while stream.conn.is_handshaking() {

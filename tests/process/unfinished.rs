@@ -123,7 +123,7 @@ fn claims_are_not_believed(engine: Engine) {
     let mut stream = sockets::connect(broker.tcp());
     stream.write_all(b"\x10\xfd\xff\x07").expect("the broker reads");
     let _ = stream.write_all(&[0; 128 << 10]);
-    assert_eq!(read_to_end(&mut stream, QUICK).0, []);
+    assert_eq!(read_to_end(&mut stream, QUICK).0, [0_u8; 0]);
     let mut publisher = Client::connect(&broker, "claims-much");
     publisher.write(&[b"\x30", LARGEST].concat());
     assert_eq!(publisher.next(), Received::Disconnect(Reason::PacketTooLarge));

@@ -43,9 +43,9 @@ section! {
     /// 127.0.0.1 and ::1, so that only this host reaches it.
     ListenerKeys at "listener" in listener, OneListener;
 
-    /// Where to listen: `tcp://HOST:PORT` or `tls://HOST:PORT`. An IPv6 address stands in brackets; `[::]` is all
-    /// addresses of the host, `0.0.0.0` all of IPv4; a name is every address that it stands for; port 0 is any free
-    /// port. The key must be given.
+    /// Where to listen: `tcp://HOST:PORT` or `tls://HOST:PORT`; `mqtt://` and `mqtts://` mean the same. An IPv6 address
+    /// stands in brackets; `[::]` is all addresses of the host, `0.0.0.0` all of IPv4; a name is every address that it
+    /// stands for; port 0 is any free port. The key must be given.
     url: ListenUrl = ListenUrl::default(), Domain::Url;
     /// Whether `[::]` takes IPv6 only. It does so as well where another listener has its port for an IPv4 address.
     ipv6_only: bool = false, Domain::Switch;
@@ -64,7 +64,11 @@ section! {
     cert: Option<PathBuf> = None, Domain::OptionalPath;
     /// PEM file with the private key of the certificate.
     key: Option<PathBuf> = None, Domain::OptionalPath;
-    /// PEM file with the authorities whose client certificates are accepted.
+    /// Further names of this host for the certificate that the broker makes itself: what clients connect to, such as
+    /// `broker.example.org` or `192.0.2.7`. It holds `localhost`, the host name and what listeners name in any case.
+    names: Texts = Texts(Vec::new()), Domain::Texts(253);
+    /// PEM file with the authorities whose client certificates are accepted. `DATA_DIR/tls/ca.pem` is the one that signs
+    /// for `ringmq cert client`.
     client_ca: Option<PathBuf> = None, Domain::OptionalPath;
     /// Whether clients are asked for a certificate.
     client_auth: ClientAuth = ClientAuth::None, Domain::OneOf(ClientAuth::CHOICES);

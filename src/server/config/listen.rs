@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 
 /// What a url must look like, as the end of the sentence "allowed is ...".
-pub(super) const ALLOWED: &str =
-    "tcp://HOST:PORT or tls://HOST:PORT, an IPv6 address in brackets, the port from 0 to 65535";
+pub(super) const ALLOWED: &str = "tcp://HOST:PORT or tls://HOST:PORT (mqtt:// and mqtts:// mean the same), an IPv6 address in brackets, the port from 0 \
+     to 65535";
 
 /// What is spoken below MQTT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,6 +68,11 @@ impl ListenUrl {
         self.port != 0 && self.port == other.port && same_family && one_is_all
     }
 
+    /// Whether this is an IP address or a host name, without brackets.
+    pub(super) fn is_host(text: &str) -> bool {
+        text.parse::<IpAddr>().is_ok() || parse_name(text).is_some()
+    }
+
     /// The host if it is an address.
     pub(crate) fn ip(&self) -> Option<IpAddr> {
         self.host.parse().ok()
@@ -92,8 +97,8 @@ impl FromStr for ListenUrl {
 fn parse(text: &str) -> Option<ListenUrl> {
     let (scheme, rest) = text.split_once("://")?;
     let transport = match scheme {
-        "tcp" => Transport::Tcp,
-        "tls" => Transport::Tls,
+        "tcp" | "mqtt" => Transport::Tcp,
+        "tls" | "mqtts" => Transport::Tls,
         _ => return None,
     };
     let (host, port) = rest.rsplit_once(':')?;
@@ -147,6 +152,8 @@ mod tests {
         let table = [
             ("tcp://127.0.0.1:1883", "tcp://127.0.0.1:1883"),
             ("tls://[::1]:8883", "tls://[::1]:8883"),
+            ("mqtt://127.0.0.1:1883", "tcp://127.0.0.1:1883"),
+            ("mqtts://broker.example:8883", "tls://broker.example:8883"),
             ("tcp://[0:0:0:0:0:0:0:0]:0", "tcp://[::]:0"),
             ("tcp://Broker-1.example.org:65535", "tcp://broker-1.example.org:65535"),
         ];

@@ -39,6 +39,7 @@ pub(crate) use limits::{Limits, SlowConsumer};
 pub(crate) use listen::{ListenUrl, Transport};
 pub(crate) use mqtt::{Mqtt, Overlapping, SharedStrategy, Topics};
 pub(crate) use plan::{Config, Listener, Origin};
+pub(crate) use setting::Word;
 
 use key::Section;
 
@@ -91,11 +92,22 @@ pub(crate) fn load(
     file: Option<&std::path::Path>,
     flags: &Flags,
     environment: &Environment,
-) -> Result<Config, Faults> {
+) -> Result<Config, Refusal> {
     let mut draft = draft::Draft::new(environment);
     if let Some(path) = file {
         file::read(&mut draft, path);
     }
     flags.apply(&mut draft);
-    plan::make(draft)
+    let log = draft.settings.log.clone();
+    let config = plan::make(draft).map_err(|faults| Refusal { faults, log })?;
+    Ok(Config { file: file.map(std::path::Path::to_owned), ..config })
+}
+
+/// Why there is no configuration.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// Everything that is wrong.
+    pub(crate) faults: Faults,
+    /// How to say so, as far as that could be read.
+    pub(crate) log: Log,
 }

@@ -2,6 +2,7 @@
 //! that were checked against each other.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::draft::{Draft, Said, Target};
 use super::fault::{Fault, Faults, Place};
@@ -25,6 +26,10 @@ pub(crate) struct Config {
     pub(crate) network: Network,
     /// Where to listen; at least one, in the order of the file. Its place is its number.
     pub(crate) listeners: Vec<Listener>,
+    /// Who chose `limits.connections_max`.
+    pub(crate) connections_max_origin: Origin,
+    /// The file it is from.
+    pub(crate) file: Option<PathBuf>,
 }
 
 impl Config {
@@ -56,12 +61,12 @@ pub(crate) struct Listener {
     pub(crate) tls: Tls,
 }
 
-/// Who asked for a listener.
+/// Who asked for a listener or a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// The operator: if it cannot be bound, the broker does not start.
+    /// The operator. A listener that cannot be bound is then an error, a limit that cannot be reached a warning.
     Given,
-    /// Nobody: a default one may be left out where the host has no such address family.
+    /// Nobody: a default listener may be left out where the host has no such address family.
     Default,
 }
 
@@ -80,8 +85,10 @@ pub(super) fn make(draft: Draft) -> Result<Config, Faults> {
     if !planner.faults.is_empty() || !planner.draft.faults.is_empty() {
         return Err(planner.finish());
     }
+    let connections_max_origin =
+        if planner.is_given(None, "limits.connections_max") { Origin::Given } else { Origin::Default };
     let Settings { general, log, topics, limits, network, .. } = planner.draft.settings;
-    Ok(Config { general, log, topics, limits, network, listeners })
+    Ok(Config { general, log, topics, limits, network, listeners, connections_max_origin, file: None })
 }
 
 struct Planner {
@@ -157,6 +164,9 @@ impl Planner {
     }
 
     fn check_listeners(&mut self, listeners: &[Listener]) {
+        if listeners.iter().all(|listener| listener.url.transport == Transport::Tcp) {
+            self.check_no_tls();
+        }
         let given = !self.draft.listeners.is_empty();
         for (number, listener) in listeners.iter().enumerate() {
             let own = given.then_some(number);
@@ -218,6 +228,16 @@ impl Planner {
         }
     }
 
+    /// Where nothing is encrypted the keys of `[tls]` are of no use either.
+    fn check_no_tls(&mut self) {
+        let keys: Vec<String> =
+            self.draft.said.places.keys().filter(|key| key.starts_with("tls.")).cloned().collect();
+        for key in keys {
+            let what = "given, but every listener is tcp://, which does not encrypt: make one tls:// or remove the key";
+            self.conflict(None, &[&key], what.to_owned());
+        }
+    }
+
     /// A plain listener has no use for keys of TLS; whoever gave them believes it is encrypted.
     fn check_tcp(&mut self, own: Option<usize>) {
         let Some(number) = own else { return };
@@ -234,14 +254,17 @@ impl Planner {
         match (&tls.cert, &tls.key) {
             (Some(_), None) => self.conflict(own, &["tls.cert", "tls.key"], needs("tls.cert", "tls.key")),
             (None, Some(_)) => self.conflict(own, &["tls.key", "tls.cert"], needs("tls.key", "tls.cert")),
-            (None, None) if tls.client_ca.is_some() => {
-                self.conflict(
-                    own,
-                    &["tls.client_ca", "tls.cert"],
-                    needs("tls.client_ca", "tls.cert with tls.key"),
-                );
+            (Some(_), Some(_)) if !tls.names.0.is_empty() => {
+                let what = "tls.names is for the certificate that the broker makes itself, but tls.cert names another: \
+                            remove one of them";
+                self.conflict(own, &["tls.names", "tls.cert"], what.to_owned());
             }
             _ => {}
+        }
+        if let Some(name) = tls.names.0.iter().find(|name| !ListenUrl::is_host(name)) {
+            let what =
+                format!("found {name:?}, allowed are host names and IP addresses, without scheme and port");
+            self.conflict(own, &["tls.names"], what);
         }
         match (tls.client_auth, &tls.client_ca) {
             (ClientAuth::None, Some(_)) => {

@@ -2,6 +2,8 @@
 //! listens. It owns the choice between configured files and an authority of our own; it never touches a socket.
 
 mod authority;
+mod client;
+mod file;
 mod issue;
 mod pem;
 #[cfg(test)]
@@ -12,13 +14,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+pub(crate) use client::{Issued, issue_client};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{RootCertStore, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
 
+use super::tls::words;
 use crate::config::{Cipher, CipherOrder, ClientAuth, Config, Listener, Tls, TlsVersion, Transport};
 
 /// What one tls:// listener works with.
@@ -37,8 +41,10 @@ pub(crate) struct Material {
 pub(crate) struct Materials {
     /// In the order of the listeners; None on tcp://.
     pub(crate) listeners: Vec<Option<Material>>,
-    /// What the operator should know: a certificate was made or renewed, or is not valid today.
+    /// What the operator should know: a certificate was made or renewed.
     pub(crate) notices: Vec<String>,
+    /// What clients will object to, or soon: a certificate is not valid today, or not for much longer.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// A file that does not hold what it should, or cannot be read or written. `Display` is `FILE: WHAT`.
@@ -48,11 +54,21 @@ pub(crate) struct MaterialError {
     pub(crate) file: PathBuf,
     /// What is wrong and what was expected.
     pub(crate) what: String,
+    trouble: Trouble,
+}
+
+/// Whether it is the file that is to blame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    /// What is in it, or that it is not there.
+    File,
+    /// The process may not read or write it.
+    Denied,
 }
 
 impl MaterialError {
     fn new(file: &Path, what: impl Into<String>) -> MaterialError {
-        MaterialError { file: file.to_owned(), what: what.into() }
+        MaterialError { file: file.to_owned(), what: what.into(), trouble: Trouble::File }
     }
 }
 
@@ -70,57 +86,127 @@ struct Identity {
     certified: CertifiedKey,
     ca: Option<PathBuf>,
     notices: Vec<String>,
+    warnings: Vec<String>,
+}
+
+/// Where the authority of our own is.
+fn own_folder(config: &Config) -> PathBuf {
+    let folder = config.general.data_dir.join("tls");
+    std::path::absolute(&folder).unwrap_or(folder)
 }
 
 /// Makes the material of every listener. Without a configured certificate it is read from `DATA_DIR/tls`, which
 /// is made on first start; `now` decides what must be renewed.
 ///
 /// # Errors
-/// Every file that is wrong, each once.
+/// Everything that is wrong with the files, each once.
 pub(crate) fn prepare(config: &Config, now: SystemTime) -> Result<Materials, Vec<MaterialError>> {
-    let folder = config.general.data_dir.join("tls");
+    let folder = own_folder(config);
     let names = issue::server_names(&config.listeners);
     let mut own: Option<Result<Identity, MaterialError>> = None;
-    let mut notices: Vec<String> = Vec::new();
+    let (mut notices, mut warnings): (Vec<String>, Vec<String>) = Default::default();
     let listeners = gather(config, |listener| {
         let identity = match files(&listener.tls) {
-            Some((cert, key)) => configured(cert, key, now)?,
-            None => own.get_or_insert_with(|| authority::open(&folder, &names, now)).clone()?,
-        };
-        for notice in &identity.notices {
-            if !notices.contains(notice) {
-                notices.push(notice.clone());
+            Some((cert, key)) => configured(cert, key, now),
+            None => {
+                let own = own.get_or_insert_with(|| authority::open(&folder, &names, now));
+                own.clone().map_err(|error| vec![error])
             }
-        }
-        material(&listener.tls, &identity)
+        };
+        // After the identity, whose authority may be the one that clients' certificates are from.
+        let (identity, roots) = both(identity, client_roots(&listener.tls))?;
+        add_new(&mut notices, &identity.notices);
+        add_new(&mut warnings, &identity.warnings);
+        material(&listener.tls, &identity, roots).map_err(|error| vec![error])
     })?;
-    Ok(Materials { listeners, notices })
+    Ok(Materials { listeners, notices, warnings })
 }
 
-/// Checks the configured files of every listener. Nothing is made, so that it may run beside a broker.
+fn add_new(all: &mut Vec<String>, some: &[String]) {
+    for line in some {
+        if !all.contains(line) {
+            all.push(line.clone());
+        }
+    }
+}
+
+/// Checks the configured files of every listener, and that their certificates are valid now. Nothing is made, so that it
+/// may run beside a broker.
 ///
 /// # Errors
-/// Every file that is wrong, each once.
+/// Everything that is wrong with the files, each once.
 pub(crate) fn check(config: &Config, now: SystemTime) -> Result<(), Vec<MaterialError>> {
+    let own_ca = own_folder(config).join(authority::CA_FILE);
     let checked = gather(config, |listener| {
-        files(&listener.tls)
-            .map(|(cert, key)| material(&listener.tls, &configured(cert, key, now)?))
-            .transpose()
+        let identity = match files(&listener.tls) {
+            Some((cert, key)) => {
+                configured(cert, key, now).and_then(|identity| is_valid(cert, &identity, now))
+            }
+            None => return check_roots(&listener.tls, &own_ca),
+        };
+        let (identity, roots) = both(identity, client_roots(&listener.tls))?;
+        material(&listener.tls, &identity, roots).map(|_| ()).map_err(|error| vec![error])
     });
     checked.map(|_| ())
+}
+
+/// Checks the authorities of clients. The one that the broker will make on its first start need not be there.
+fn check_roots(tls: &Tls, own_ca: &Path) -> Result<(), Vec<MaterialError>> {
+    let is_to_be_made =
+        |file: &PathBuf| !file.exists() && std::path::absolute(file).is_ok_and(|file| file == own_ca);
+    match &tls.client_ca {
+        Some(file) if is_to_be_made(file) => Ok(()),
+        _ => client_roots(tls).map(|_| ()),
+    }
+}
+
+fn is_valid(cert: &Path, identity: &Identity, now: SystemTime) -> Result<Identity, Vec<MaterialError>> {
+    let troubles: Vec<MaterialError> =
+        troubles(&identity.certified.cert, now).map(|what| MaterialError::new(cert, what)).collect();
+    if troubles.is_empty() { Ok(identity.clone()) } else { Err(troubles) }
+}
+
+/// What clients would object to today, for each certificate of a chain.
+fn troubles(chain: &[CertificateDer<'_>], now: SystemTime) -> impl Iterator<Item = String> {
+    chain.iter().enumerate().filter_map(move |(at, certificate)| {
+        let trouble = issue::Facts::of(certificate)?.trouble(now)?;
+        Some(match at {
+            0 => format!("the certificate {trouble}"),
+            _ => format!("certificate {} of the chain {trouble}", at + 1),
+        })
+    })
+}
+
+/// Both values, or everything that is wrong with either.
+fn both<A, B>(
+    one: Result<A, Vec<MaterialError>>,
+    other: Result<B, Vec<MaterialError>>,
+) -> Result<(A, B), Vec<MaterialError>> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (one, other) => {
+            let errors = [one.err(), other.err()].into_iter().flatten().flatten();
+            Err(errors.collect())
+        }
+    }
 }
 
 /// Does something for each tls:// listener and gathers what fails.
 fn gather<T>(
     config: &Config,
-    mut each: impl FnMut(&Listener) -> Result<T, MaterialError>,
+    mut each: impl FnMut(&Listener) -> Result<T, Vec<MaterialError>>,
 ) -> Result<Vec<Option<T>>, Vec<MaterialError>> {
     let (mut all, mut errors) = (Vec::new(), Vec::new());
     for listener in &config.listeners {
         match (listener.url.transport == Transport::Tls).then(|| each(listener)).transpose() {
             Ok(done) => all.push(done),
-            Err(error) if errors.contains(&error) => {}
-            Err(error) => errors.push(error),
+            Err(more) => {
+                for error in more {
+                    if !errors.contains(&error) {
+                        errors.push(error);
+                    }
+                }
+            }
         }
     }
     if errors.is_empty() { Ok(all) } else { Err(errors) }
@@ -131,12 +217,19 @@ fn files(tls: &Tls) -> Option<(&Path, &Path)> {
 }
 
 /// Reads a configured certificate and its key.
-fn configured(cert: &Path, key: &Path, now: SystemTime) -> Result<Identity, MaterialError> {
-    let certified = certify(cert, pem::certificates(cert)?, key)?;
-    let facts = issue::Facts::of(&certified.cert[0])
-        .ok_or_else(|| MaterialError::new(cert, "the first certificate is not a valid X.509 certificate"))?;
-    let notices = facts.trouble(now).map(|trouble| format!("{}: the certificate {trouble}", cert.display()));
-    Ok(Identity { certified, ca: None, notices: notices.into_iter().collect() })
+fn configured(cert: &Path, key: &Path, now: SystemTime) -> Result<Identity, Vec<MaterialError>> {
+    let one = |error| vec![error];
+    let (chain, key_der) = both(pem::certificates(cert).map_err(one), pem::private_key(key).map_err(one))?;
+    let certified = certify(cert, chain, key, key_der).map_err(one)?;
+    let mut warnings: Vec<String> = troubles(&certified.cert, now).collect();
+    if warnings.is_empty() {
+        let facts = issue::Facts::of(&certified.cert[0]);
+        warnings.extend(facts.filter(|facts| facts.is_due(now)).map(|facts| {
+            format!("the certificate expires on {}: renew it and restart the broker", facts.last_day)
+        }));
+    }
+    let warnings = warnings.iter().map(|what| format!("{}: {what}", cert.display())).collect();
+    Ok(Identity { certified, ca: None, notices: Vec::new(), warnings })
 }
 
 /// Puts a certificate and its key together.
@@ -144,25 +237,37 @@ fn certify(
     cert: &Path,
     chain: Vec<CertificateDer<'static>>,
     key: &Path,
+    key_der: PrivateKeyDer<'static>,
 ) -> Result<CertifiedKey, MaterialError> {
     use rustls::{Error, InconsistentKeys};
-    CertifiedKey::from_der(chain, pem::private_key(key)?, &aws_lc_rs::default_provider()).map_err(|error| {
-        match error {
-            Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
-                let what = format!("is not the key of the first certificate in {}", cert.display());
-                MaterialError::new(key, what)
-            }
-            Error::InvalidCertificate(why) => {
-                MaterialError::new(cert, format!("the first certificate is not usable: {why:?}"))
-            }
-            other => MaterialError::new(key, format!("the private key is not usable: {other}")),
+    let Some(facts) = issue::Facts::of(&chain[0]) else {
+        return Err(MaterialError::new(cert, "the first certificate is not well-formed X.509"));
+    };
+    CertifiedKey::from_der(chain, key_der, &aws_lc_rs::default_provider()).map_err(|error| match error {
+        Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+            let what = format!("is not the key of the first certificate in {}", cert.display());
+            MaterialError::new(key, what)
+        }
+        Error::InvalidCertificate(why) => {
+            MaterialError::new(cert, format!("the first certificate {}", words::certificate(&why)))
+        }
+        _ => {
+            let found = match facts.rsa_bits {
+                Some(bits) => format!("the certificate's is RSA with {bits} bits, "),
+                None => String::new(),
+            };
+            let what = format!(
+                "the private key is not usable: {found}allowed are ECDSA (P-256, P-384, P-521), Ed25519, and RSA with \
+                 2048 to 8192 bits"
+            );
+            MaterialError::new(key, what)
         }
     })
 }
 
-fn material(tls: &Tls, identity: &Identity) -> Result<Material, MaterialError> {
+fn material(tls: &Tls, identity: &Identity, roots: Option<RootCertStore>) -> Result<Material, MaterialError> {
     Ok(Material {
-        config: Arc::new(server_config(tls, identity.certified.clone())?),
+        config: Arc::new(server_config(tls, identity.certified.clone(), roots)?),
         fingerprint: fingerprint(&identity.certified.cert[0]),
         ca: identity.ca.clone(),
     })
@@ -171,12 +276,16 @@ fn material(tls: &Tls, identity: &Identity) -> Result<Material, MaterialError> {
 /// The rustls configuration of one listener. It keeps no sessions: what is resumed travels in tickets, so that
 /// cores share no table. Each listener has tickets of its own, lest a session that showed no client certificate
 /// be resumed where one is required.
-fn server_config(tls: &Tls, certified: CertifiedKey) -> Result<ServerConfig, MaterialError> {
+fn server_config(
+    tls: &Tls,
+    certified: CertifiedKey,
+    roots: Option<RootCertStore>,
+) -> Result<ServerConfig, MaterialError> {
     let provider = Arc::new(CryptoProvider { cipher_suites: suites(tls), ..aws_lc_rs::default_provider() });
     let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&versions(tls))
         .expect("every cipher has a suite of TLS 1.2 and of 1.3")
-        .with_client_cert_verifier(client_verifier(tls, provider)?)
+        .with_client_cert_verifier(client_verifier(tls, provider, roots)?)
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     config.ignore_client_order = tls.cipher_order == CipherOrder::Server;
     config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -212,24 +321,38 @@ fn versions(tls: &Tls) -> Vec<&'static SupportedProtocolVersion> {
     tls.versions.iter().map(version).collect()
 }
 
+/// The authorities whose client certificates are accepted, if any are asked for.
+fn client_roots(tls: &Tls) -> Result<Option<RootCertStore>, Vec<MaterialError>> {
+    let Some(file) = tls.client_ca.as_deref().filter(|_| tls.client_auth != ClientAuth::None) else {
+        return Ok(None);
+    };
+    let (mut roots, mut errors) = (RootCertStore::empty(), Vec::new());
+    let certificates = pem::certificates(file).map_err(|error| vec![error])?;
+    for (at, certificate) in certificates.into_iter().enumerate() {
+        if let Err(error) = roots.add(certificate) {
+            let why = match error {
+                rustls::Error::InvalidCertificate(why) => words::certificate(&why),
+                _ => "is not usable".into(),
+            };
+            errors.push(MaterialError::new(file, format!("certificate {} {why}", at + 1)));
+        }
+    }
+    if errors.is_empty() { Ok(Some(roots)) } else { Err(errors) }
+}
+
 fn client_verifier(
     tls: &Tls,
     provider: Arc<CryptoProvider>,
+    roots: Option<RootCertStore>,
 ) -> Result<Arc<dyn ClientCertVerifier>, MaterialError> {
-    let Some(file) = tls.client_ca.as_deref().filter(|_| tls.client_auth != ClientAuth::None) else {
+    let Some((roots, file)) = roots.zip(tls.client_ca.as_deref()) else {
         return Ok(WebPkiClientVerifier::no_client_auth());
     };
-    let mut roots = RootCertStore::empty();
-    for (at, certificate) in pem::certificates(file)?.into_iter().enumerate() {
-        roots.add(certificate).map_err(|error| {
-            MaterialError::new(file, format!("certificate {} cannot be trusted: {error}", at + 1))
-        })?;
-    }
     let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
     if tls.client_auth == ClientAuth::Optional {
         builder = builder.allow_unauthenticated();
     }
-    builder.build().map_err(|error| MaterialError::new(file, error.to_string()))
+    builder.build().map_err(|_| MaterialError::new(file, "holds no authority that can be trusted"))
 }
 
 /// SHA-256 of a certificate as people compare it: `AB:CD:...`.

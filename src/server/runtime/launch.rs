@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use ringmq_broker::seed::Seeds;
-use ringmq_ring::Remote;
+use ringmq_ring::{Engine, Remote};
 use tracing::info;
 
+use super::banner;
 use super::census::Census;
 use super::clock::Clock;
 use super::cores::{Placement, place};
@@ -19,8 +20,8 @@ use super::places::AllPlaces;
 use super::setup::setup;
 use super::shard_thread::{Errand, ShardThread};
 use super::signals::{StopSignals, WaitHandle};
-use crate::config::{self, Config};
-use crate::net::material::{self, Material, Materials};
+use crate::config::{self, Config, Word};
+use crate::net::material::{self, Material};
 use crate::net::pump::Port;
 
 /// Why the broker did not start, ready to be shown.
@@ -47,6 +48,7 @@ fn fail(error: impl std::fmt::Display) -> StartError {
 pub(crate) fn run_broker(config: &Config) -> Result<(), StartError> {
     let mut signals =
         StopSignals::catch().map_err(|error| fail(format!("signals cannot be caught: {error}")))?;
+    banner::begin(config);
     let materials = material::prepare(config, SystemTime::now()).map_err(|errors| fail(lines(&errors)))?;
     descriptors::raise_limit();
     let placement = place(config.general.shards);
@@ -54,7 +56,7 @@ pub(crate) fn run_broker(config: &Config) -> Result<(), StartError> {
     let threads = start_threads(&placement, &signals.handle())?;
     let (engine, remotes) = open_networks(config, &threads)?;
     let direct = descriptors::direct(&options(config, engine));
-    descriptors::compare(config, placement.cpus.len(), direct);
+    banner::limits(config, descriptors::connections(placement.cpus.len(), direct));
     let bound = match listen::open(config, shard_count, &mut || signals.has_arrived()) {
         Err(_) if signals.has_arrived() => {
             info!("stopped before all ports were free");
@@ -62,11 +64,12 @@ pub(crate) fn run_broker(config: &Config) -> Result<(), StartError> {
         }
         outcome => outcome.map_err(fail)?,
     };
-    announce(config, &materials);
+    banner::certificates(&materials);
+    banner::reach(config, listen::addresses(config, &bound));
     let census = Arc::new(Census::new(config));
     let launch = Launch { config, census: census.clone(), ports: ports(config, &materials.listeners) };
     let shards = launch.start(threads, remotes, bound)?;
-    info!(shards = shard_count, ?engine, direct_descriptors = direct, "ready");
+    info!(shards = shard_count, engine = word_of(engine), direct_descriptors = direct, "ready");
     let signal = signals.wait();
     info!("stopping{}", signal.map(|name| format!(" on {name}")).unwrap_or_default());
     census.stop();
@@ -80,24 +83,11 @@ fn lines(errors: &[impl std::fmt::Display]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// Tells how clients can reach and trust this broker.
-fn announce(config: &Config, materials: &Materials) {
-    for notice in &materials.notices {
-        info!("{notice}");
-    }
-    let mut told = Vec::new();
-    for material in materials.listeners.iter().flatten() {
-        if told.contains(&&material.fingerprint) {
-            continue;
-        }
-        info!("certificate SHA-256 fingerprint {}", material.fingerprint);
-        if let Some(ca) = &material.ca {
-            info!("clients can trust it with the CA file {}", ca.display());
-        }
-        told.push(&material.fingerprint);
-    }
-    if let Some(hint) = config.listen_hint() {
-        info!("{hint}");
+/// As the configuration spells it.
+fn word_of(engine: Engine) -> &'static str {
+    match engine {
+        Engine::IoUring => config::Engine::IoUring.word(),
+        Engine::Epoll => config::Engine::Epoll.word(),
     }
 }
 

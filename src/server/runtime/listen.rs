@@ -156,10 +156,17 @@ fn is_v6_only(places: &[Place<'_>], place: &Place<'_>) -> bool {
 /// Tells where a listener listens, with its name if it was given one.
 fn tell(listener: &Listener, address: SocketAddr) {
     let url = shown(listener, address);
-    match listener.name == listener.url.to_string() {
-        true => info!("listening on {url}"),
-        false => info!(name = listener.name, "listening on {url}"),
-    }
+    let name = Some(listener.name.as_str()).filter(|name| *name != listener.url.to_string());
+    info!(%url, name, "listening");
+}
+
+/// Each listener with the addresses that it has.
+pub(crate) fn addresses<'a>(
+    config: &'a Config,
+    bound: &'a [Bound],
+) -> impl Iterator<Item = (&'a Listener, SocketAddr)> {
+    let address = |bound: &Bound| bound.sockets.first()?.local_addr().ok();
+    bound.iter().filter_map(move |one| Some((&config.listeners[usize::from(one.listener)], address(one)?)))
 }
 
 fn shown(listener: &Listener, address: SocketAddr) -> ListenUrl {

@@ -1,5 +1,6 @@
 //! Threads, mailboxes, time and signals: what carries the shards.
 
+pub(crate) mod banner;
 pub(crate) mod census;
 pub(crate) mod clock;
 pub(crate) mod connection_log;

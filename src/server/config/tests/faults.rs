@@ -98,8 +98,8 @@ fn a_listener_has_keys_of_its_own_and_those_of_mqtt_and_tls() {
         "[[listener]]\nurl = 'tcp://a'\n[[listener]]\nuri = 'tcp://a:1'\nlimits.sessions_max = 1\nshards = 1\n\
          mqtt.max_qs = 1\nmqtt.max_qos = 3\ntls = 1\n",
         &[
-            "ringmq.toml:2:1: listener.url: found \"tcp://a\", allowed is tcp://HOST:PORT or tls://HOST:PORT, an \
-             IPv6 address in brackets, the port from 0 to 65535",
+            "ringmq.toml:2:1: listener.url: found \"tcp://a\", allowed is tcp://HOST:PORT or tls://HOST:PORT (mqtt:// \
+             and mqtts:// mean the same), an IPv6 address in brackets, the port from 0 to 65535",
             "ringmq.toml:3:1: listener.url: missing, every listener needs one",
             "ringmq.toml:4:1: listener.uri: unknown key; did you mean listener.url?",
             "ringmq.toml:5:8: listener.limits.sessions_max: holds for the whole broker and cannot be given for one \
@@ -168,7 +168,7 @@ fn a_file_that_cannot_be_read_is_named_and_flags_are_checked_all_the_same() {
         let flag = "--set: mqtt.max_qos: found 3, allowed is a whole number from 0 to 2";
         format!("{}: {what}\n{flag}\n", file.display())
     };
-    let load = || config::load(Some(&file), &flags, &Environment::default()).unwrap_err().to_string();
+    let load = || config::load(Some(&file), &flags, &Environment::default()).unwrap_err().faults.to_string();
     assert_eq!(load(), told("cannot be read: No such file or directory (os error 2)"));
     std::fs::write(&file, b"shards = 1 # \xFF").unwrap();
     assert_eq!(load(), told("is not UTF-8, from its byte 14 on"));

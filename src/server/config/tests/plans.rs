@@ -213,9 +213,34 @@ fn listeners_must_differ() {
 fn keys_of_tls_must_be_complete_and_of_use() {
     refused("tls.cert = 'a'\n", &["ringmq.toml:1:5: tls.cert: tls.cert is given, but tls.key is not"]);
     refused("tls.key = 'a'\n", &["ringmq.toml:1:5: tls.key: tls.key is given, but tls.cert is not"]);
+    let own = load("tls.client_ca = '/a'\ntls.client_auth = 'required'\n").unwrap();
+    assert_eq!(
+        own.listeners[2].tls.client_auth,
+        ClientAuth::Required,
+        "with a certificate of the broker's own"
+    );
     refused(
-        "tls.client_ca = 'a'\ntls.client_auth = 'required'\n",
-        &["ringmq.toml:1:5: tls.client_ca: tls.client_ca is given, but tls.cert with tls.key is not"],
+        "tls = { cert = 'a', key = 'b', names = ['c'] }\n",
+        &[
+            "ringmq.toml:1:32: tls.names: tls.names is for the certificate that the broker makes itself, but tls.cert \
+           names another: remove one of them",
+        ],
+    );
+    refused(
+        "tls.names = ['good.example', '::1', 'tls://bad:1']\n",
+        &[
+            "ringmq.toml:1:5: tls.names: found \"tls://bad:1\", allowed are host names and IP addresses, without scheme \
+           and port",
+        ],
+    );
+    refused(
+        "tls.cert = 'a'\ntls.key = 'b'\n[[listener]]\nurl = 'tcp://a:1'\n",
+        &[
+            "ringmq.toml:1:5: tls.cert: given, but every listener is tcp://, which does not encrypt: make one tls:// or \
+           remove the key",
+            "ringmq.toml:2:5: tls.key: given, but every listener is tcp://, which does not encrypt: make one tls:// or \
+           remove the key",
+        ],
     );
     refused(
         "tls.client_auth = 'optional'\n",

@@ -8,36 +8,58 @@
 //! wins and the other uses what it finds. A renewal keeps the key and replaces one file by renaming, so that at
 //! every moment the files fit together.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rcgen::{Issuer, KeyPair};
 use rustls::pki_types::CertificateDer;
 
+use super::file::{PUBLIC, SECRET, refused, sync_folder, unreadable, write_new};
 use super::issue::{self, Facts};
-use super::{Identity, MaterialError, certify, pem};
+use super::{Identity, MaterialError, Trouble, certify, pem};
 
-/// For certificates.
-const PUBLIC: u32 = 0o644;
-/// For keys.
-const SECRET: u32 = 0o600;
+/// What clients trust, in the folder of the authority.
+pub(super) const CA_FILE: &str = "ca.pem";
 
 /// Reads the folder, having made it if need be, and renews what is due.
 pub(super) fn open(folder: &Path, names: &[String], now: SystemTime) -> Result<Identity, MaterialError> {
     let mut notices = Vec::new();
+    let ca = open_authority(folder, names, now, &mut notices)?;
+    renew_server(folder, &ca, names, now, &mut notices)?;
+    let (cert, key) = (folder.join("server.pem"), folder.join("server.key"));
+    let chain = pem::certificates(&cert).map_err(|error| remedy(folder, error))?;
+    let key_der = pem::private_key(&key).map_err(|error| remedy(folder, error))?;
+    let certified = certify(&cert, chain, &key, key_der).map_err(|error| remedy(folder, error))?;
+    Ok(Identity { certified, ca: Some(folder.join(CA_FILE)), notices, warnings: Vec::new() })
+}
+
+/// The authority, able to sign, and until when it lasts. It is made if need be.
+pub(super) fn issuer(
+    folder: &Path,
+    names: &[String],
+    now: SystemTime,
+) -> Result<(Issuer<'static, KeyPair>, SystemTime), MaterialError> {
+    let ca = open_authority(folder, names, now, &mut Vec::new())?;
+    let facts = Facts::of(&ca).expect("the authority's certificate was read before");
+    let (_, issuer) = read_issuer(folder, &ca, &facts)?;
+    Ok((issuer, facts.end))
+}
+
+/// The authority's certificate, made or renewed if need be.
+fn open_authority(
+    folder: &Path,
+    names: &[String],
+    now: SystemTime,
+    notices: &mut Vec<String>,
+) -> Result<CertificateDer<'static>, MaterialError> {
     if is_missing(folder)? {
         make(folder, names, now)?;
         notices.push(format!("made a certificate authority in {}", folder.display()));
     }
-    let ca = renew_authority(folder, now, &mut notices)?;
-    renew_server(folder, &ca, names, now, &mut notices)?;
-    let cert = folder.join("server.pem");
-    let certified = certify(&cert, pem::certificates(&cert)?, &folder.join("server.key"))
-        .map_err(|error| remedy(folder, error))?;
-    Ok(Identity { certified, ca: Some(folder.join("ca.pem")), notices })
+    renew_authority(folder, now, notices)
 }
 
 /// Whether there is no folder yet, or an empty one.
@@ -45,7 +67,7 @@ fn is_missing(folder: &Path) -> Result<bool, MaterialError> {
     match fs::read_dir(folder) {
         Ok(mut entries) => Ok(entries.next().is_none()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
-        Err(error) => Err(MaterialError::new(folder, format!("cannot be read: {error}"))),
+        Err(error) => Err(unreadable(folder, &error)),
     }
 }
 
@@ -82,7 +104,7 @@ fn fill(draft: &Path, names: &[String], now: SystemTime) -> io::Result<()> {
     let params = issue::authority(format!("ringmq authority {}", issue::mark()), now);
     let (ca, end) = (params.self_signed(&ca_key).map_err(io::Error::other)?, params.not_after.into());
     write_new(&draft.join("ca.key"), SECRET, &ca_key.serialize_pem())?;
-    write_new(&draft.join("ca.pem"), PUBLIC, &ca.pem())?;
+    write_new(&draft.join(CA_FILE), PUBLIC, &ca.pem())?;
     let issuer = Issuer::new(params, ca_key);
     let server = issue::server(&issuer, &server_key, names, now, end).map_err(io::Error::other)?;
     write_new(&draft.join("server.key"), SECRET, &server_key.serialize_pem())?;
@@ -101,8 +123,8 @@ fn renew_authority(
     now: SystemTime,
     notices: &mut Vec<String>,
 ) -> Result<CertificateDer<'static>, MaterialError> {
-    let file = folder.join("ca.pem");
-    let (ca, facts) = read_certificate(folder, "ca.pem")?;
+    let file = folder.join(CA_FILE);
+    let (ca, facts) = read_certificate(folder, CA_FILE)?;
     if !facts.is_due(now) {
         return Ok(ca);
     }
@@ -159,7 +181,7 @@ fn read_issuer(
         return Err(remedy(folder, MaterialError::new(&file, "is not the key of ca.pem")));
     }
     let issuer = Issuer::from_ca_cert_der(ca, key)
-        .map_err(|error| remedy(folder, MaterialError::new(&folder.join("ca.pem"), error.to_string())))?;
+        .map_err(|error| remedy(folder, MaterialError::new(&folder.join(CA_FILE), error.to_string())))?;
     Ok((file, issuer))
 }
 
@@ -171,8 +193,12 @@ fn read_key(folder: &Path, file: &Path) -> Result<KeyPair, MaterialError> {
     key.map_err(|error| remedy(folder, error))
 }
 
-/// Adds what the operator can do: nothing is thrown away that clients may trust.
+/// Adds what the operator can do: nothing is thrown away that clients may trust. Where only a permission is missing,
+/// that has been said and is all.
 fn remedy(folder: &Path, error: MaterialError) -> MaterialError {
+    if error.trouble == Trouble::Denied {
+        return error;
+    }
     let what = format!(
         "{}; restore it, or remove {} to have a new authority made, which clients must then be given",
         error.what,
@@ -190,7 +216,7 @@ fn replace(file: &Path, text: &str) -> Result<(), MaterialError> {
         .and_then(|()| sync_folder(folder));
     replaced.map_err(|error| {
         let _ = fs::remove_file(&draft);
-        MaterialError::new(file, format!("cannot be renewed: {error}"))
+        refused(file, "cannot be renewed", &error)
     })
 }
 
@@ -199,15 +225,4 @@ fn beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".new-{}", issue::mark()));
     path.with_file_name(name)
-}
-
-/// Writes a file that must not exist, and waits until it is on the disk.
-fn write_new(file: &Path, mode: u32, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(file)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }

@@ -9,7 +9,9 @@ use rcgen::{
     Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SerialNumber,
 };
 use rustls::pki_types::CertificateDer;
+use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
+use x509_parser::public_key::PublicKey;
 use x509_parser::x509::X509Name;
 
 use crate::config::Listener;
@@ -65,6 +67,25 @@ pub(super) fn server(
     Ok(params.signed_by(key, issuer)?.pem())
 }
 
+/// A client certificate for this name, as PEM, and the day on which it ends. It does not outlast its authority.
+pub(super) fn client(
+    issuer: &Issuer<'_, KeyPair>,
+    key: &KeyPair,
+    common_name: &str,
+    now: SystemTime,
+    end: SystemTime,
+) -> Result<String, Error> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = name(common_name.to_owned());
+    params.serial_number = Some(serial_number());
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params.use_authority_key_identifier_extension = true;
+    lasts(&mut params, now, end);
+    Ok(params.signed_by(key, issuer)?.pem())
+}
+
 fn lasts(params: &mut CertificateParams, now: SystemTime, end: SystemTime) {
     params.not_before = (now - EARLY).into();
     params.not_after = end.into();
@@ -95,8 +116,9 @@ pub(super) fn server_names(listeners: &[Listener]) -> Vec<String> {
     let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let named = listeners.iter().filter(|listener| !listener.url.ip().is_some_and(|ip| ip.is_unspecified()));
-    for name in std::iter::once(host.trim().to_owned()).chain(named.map(|listener| listener.url.host.clone()))
-    {
+    let asked = listeners.iter().flat_map(|listener| listener.tls.names.0.iter().cloned());
+    let own = std::iter::once(host.trim().to_owned());
+    for name in own.chain(named.map(|listener| listener.url.host.clone())).chain(asked) {
         if is_name(&name) && !names.contains(&name) {
             names.push(name);
         }
@@ -115,6 +137,10 @@ pub(super) struct Facts {
     pub(super) begin: SystemTime,
     /// It holds until then.
     pub(super) end: SystemTime,
+    /// The same as a day, such as `2027-01-31`.
+    pub(super) last_day: String,
+    /// Bits of its public key, if that is RSA.
+    pub(super) rsa_bits: Option<usize>,
     /// Whom it is about.
     pub(super) common_name: String,
     /// Host names and addresses, as they are written in urls.
@@ -133,6 +159,8 @@ impl Facts {
         Some(Facts {
             begin: time_of(validity.not_before.timestamp()),
             end: time_of(validity.not_after.timestamp()),
+            last_day: validity.not_after.to_datetime().date().to_string(),
+            rsa_bits: rsa_bits(&certificate),
             common_name: common_name(certificate.subject()),
             names: names.filter_map(name_text).collect(),
             public_key: certificate.public_key().raw.to_vec(),
@@ -140,10 +168,10 @@ impl Facts {
     }
 
     /// What a client would object to today, if anything.
-    pub(super) fn trouble(&self, now: SystemTime) -> Option<&'static str> {
+    pub(super) fn trouble(&self, now: SystemTime) -> Option<String> {
         match now {
-            now if now < self.begin => Some("is not valid yet: is the clock right?"),
-            now if now > self.end => Some("has expired"),
+            now if now < self.begin => Some("is not valid yet: is the clock right?".to_owned()),
+            now if now > self.end => Some(format!("has expired on {}", self.last_day)),
             _ => None,
         }
     }
@@ -171,6 +199,13 @@ pub(super) fn is_signed_by(certificate: &CertificateDer<'_>, authority: &Certifi
     let (Ok((_, certificate)), Ok((_, authority))) = parsed else { return false };
     certificate.issuer() == authority.subject()
         && certificate.verify_signature(Some(authority.public_key())).is_ok()
+}
+
+fn rsa_bits(certificate: &X509Certificate<'_>) -> Option<usize> {
+    match certificate.public_key().parsed().ok()? {
+        PublicKey::RSA(key) => Some(key.key_size()),
+        _ => None,
+    }
 }
 
 fn common_name(subject: &X509Name<'_>) -> String {

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use rustls::pki_types::pem::{PemObject, SectionKind};
+use rustls::pki_types::pem::{self, PemObject, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::MaterialError;
@@ -36,8 +36,7 @@ pub(super) fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, Materia
 }
 
 fn sections(file: &Path) -> Result<Vec<(SectionKind, Vec<u8>)>, MaterialError> {
-    let bytes =
-        std::fs::read(file).map_err(|error| MaterialError::new(file, format!("cannot be read: {error}")))?;
+    let bytes = super::file::read(file)?;
     if is_encrypted(&bytes) {
         let what = "holds an encrypted private key, and nobody is there to type its passphrase: decrypt it with \
                     openssl pkey";
@@ -45,7 +44,20 @@ fn sections(file: &Path) -> Result<Vec<(SectionKind, Vec<u8>)>, MaterialError> {
     }
     <(SectionKind, Vec<u8>)>::pem_slice_iter(&bytes)
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| MaterialError::new(file, format!("is not a valid PEM file: {error}")))
+        .map_err(|error| MaterialError::new(file, format!("is not a valid PEM file: {}", plain(&error))))
+}
+
+/// What is wrong with a PEM file. That which is cut or has no line feeds left is the usual one.
+fn plain(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => {
+            "a -----BEGIN line has no -----END line behind it, so the file was cut or its line feeds are lost"
+        }
+        pem::Error::IllegalSectionStart { .. } => "a -----BEGIN line does not end in -----",
+        pem::Error::Base64Decode(_) => "what stands between -----BEGIN and -----END is not Base64",
+        pem::Error::SectionTooLarge => "a section is too large",
+        _ => "it holds nothing of use",
+    }
 }
 
 /// PKCS #8 says so in the label, older files in a header.

@@ -95,6 +95,14 @@ fn a_certificate_is_renewed_for_a_new_name() {
     let config = config_listening(folder.path(), &["tls://10.0.0.1:0"], &[]);
     assert_eq!(prepare(&config, some_day()).unwrap().notices.len(), 1);
     assert!(facts(&folder.path().join("data/tls/server.pem")).covers(&["10.0.0.1".to_owned()]));
+    let named = config_listening(
+        folder.path(),
+        &["tls://10.0.0.1:0"],
+        &[("tls.names", Path::new("broker.example,192.0.2.7"))],
+    );
+    prepare(&named, some_day()).unwrap();
+    let names = ["10.0.0.1", "broker.example", "192.0.2.7"].map(str::to_owned);
+    assert!(facts(&folder.path().join("data/tls/server.pem")).covers(&names));
     assert_eq!(prepare(&config, some_day()).unwrap().notices, [""; 0]);
 }
 
