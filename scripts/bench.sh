@@ -2,6 +2,7 @@
 # Measures ringmq: beside other brokers, and in instructions. docs/PERFORMANCE.md tells what the figures mean.
 #
 #   scripts/bench.sh run [OPTIONS]               all scenarios beside the brokers that are installed; goes on where it was interrupted
+#   scripts/bench.sh run --broker mosquitto:mosquitto-2.1=/opt/mosquitto   with a broker of your own build, as a column of its own
 #   scripts/bench.sh report [FOLDER]             page, plots and the README's table from results
 #   scripts/bench.sh crosscheck                  the load generator's counts beside the brokers' own
 #   scripts/bench.sh crowd [-n N]                a million idle connections, or as many as the machine can hold
@@ -35,6 +36,8 @@ suite() {
     for package in ringmq ringmq-bench ringmq-suite; do
         cargo build --quiet --release --locked --package "$package"
     done
+    # The bare echo that some scenarios are told beside.
+    [ "$1" != run ] || cargo build --quiet --release --locked --package ringmq-ring --example echo_cost
     target_dir=$(scripts/target-dir.sh)
     exec "$target_dir/release/ringmq-suite" "$@"
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::str::FromStr;
 
 use serde::Deserialize;
 
@@ -103,11 +104,31 @@ impl Broker {
         Ok(())
     }
 
-    /// Reads several brokers.
+    /// Reads several brokers, and those whose programs are given beside them.
     ///
     /// # Errors
     /// One cannot be read, or two have the same name: their runs could not be told apart.
-    pub(crate) fn read_all(folder: &Path, names: &[String]) -> Result<Vec<Broker>, String> {
+    pub(crate) fn read_all(
+        folder: &Path,
+        names: &[String],
+        programs: &[Program],
+    ) -> Result<Vec<Broker>, String> {
+        let mut brokers = Broker::read_named(folder, names)?;
+        for Program { file, name, path } in programs {
+            let mut broker = Broker::read(folder, file)?;
+            broker.program = absolute(path)?;
+            if let Some(name) = name {
+                (broker.name, broker.title) = (name.clone(), name.clone());
+            }
+            match brokers.iter_mut().find(|other| other.name == broker.name) {
+                Some(other) => *other = broker,
+                None => brokers.push(broker),
+            }
+        }
+        Ok(brokers)
+    }
+
+    fn read_named(folder: &Path, names: &[String]) -> Result<Vec<Broker>, String> {
         let mut brokers: Vec<Broker> = Vec::new();
         for name in names {
             let broker = Broker::read(folder, name)?;
@@ -139,6 +160,43 @@ impl Broker {
         let system = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
         let folders = built.into_iter().chain(std::env::split_paths(&path)).chain(system);
         folders.map(|folder| folder.join(&self.program)).find(|program| program.is_file())
+    }
+}
+
+/// A program that is taken for a broker instead of the one that its file names: `mosquitto=/opt/mosquitto`, or, as a column of
+/// its own, `mosquitto:mosquitto-2.1=/opt/mosquitto`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Program {
+    /// The broker's file: a name in bench/brokers, or a path.
+    pub(crate) file: String,
+    /// What it is called then.
+    pub(crate) name: Option<String>,
+    pub(crate) path: PathBuf,
+}
+
+impl FromStr for Program {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Program, String> {
+        let wrong = || {
+            format!("{text}: NAME=PROGRAM or NAME:TITLE=PROGRAM is wanted, such as mosquitto=/opt/mosquitto")
+        };
+        let (broker, path) = text.split_once('=').ok_or_else(wrong)?;
+        let (file, name) = match broker.split_once(':') {
+            Some((file, name)) => (file, Some(name.to_owned())),
+            None => (broker, None),
+        };
+        let is_empty = file.is_empty() || path.is_empty() || name.as_ref().is_some_and(String::is_empty);
+        if is_empty { Err(wrong()) } else { Ok(Program { file: file.into(), name, path: path.into() }) }
+    }
+}
+
+/// The path of a program wherever it is started.
+fn absolute(path: &Path) -> Result<String, String> {
+    let found = path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))?;
+    match found.is_file() {
+        true => Ok(found.display().to_string()),
+        false => Err(format!("{}: it is no program", path.display())),
     }
 }
 
@@ -191,7 +249,7 @@ mod tests {
         let folder = crate::root().join("bench/brokers");
         let path = folder.join("ringmq.toml").display().to_string();
         let read = |names: &[&str]| {
-            Broker::read_all(&folder, &names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+            Broker::read_all(&folder, &names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), &[])
         };
         assert_eq!(read(&["ringmq", "mosquitto"]).map(|brokers| brokers.len()), Ok(2));
         for twice in [["ringmq", "ringmq"], ["ringmq", &path]] {
@@ -228,5 +286,30 @@ mod tests {
         ] {
             assert!(wrong.as_ref().is_err_and(|error| error.starts_with(told)), "{told} {wrong:?}");
         }
+    }
+
+    #[test]
+    fn any_program_may_stand_for_a_broker_also_beside_the_usual_one() {
+        let folder = crate::root().join("bench/brokers");
+        let program = std::env::current_exe().unwrap().display().to_string();
+        let programs = |words: &[&str]| -> Vec<Program> {
+            words.iter().map(|word| format!("{word}={program}").parse().unwrap()).collect()
+        };
+        let read = |words: &[&str]| {
+            let brokers = Broker::read_all(&folder, &["mosquitto".to_owned()], &programs(words)).unwrap();
+            let told = |broker: Broker| (broker.name, broker.title, broker.program.starts_with('/'));
+            brokers.into_iter().map(told).collect::<Vec<_>>()
+        };
+        let usual = |is_given| ("mosquitto".to_owned(), "mosquitto".to_owned(), is_given);
+        assert_eq!(read(&["mosquitto"]), [usual(true)]);
+        let newer = ("mosquitto-2.1".to_owned(), "mosquitto-2.1".to_owned(), true);
+        assert_eq!(read(&["mosquitto:mosquitto-2.1"]), [usual(false), newer]);
+        for wrong in ["mosquitto", "=/x", "mosquitto=", "a:=/x"] {
+            assert!(wrong.parse::<Program>().is_err(), "{wrong}");
+        }
+        let missing: Program = "mosquitto=/nowhere/at/all".parse().unwrap();
+        assert!(
+            Broker::read_all(&folder, &[], &[missing]).is_err_and(|why| why.starts_with("/nowhere/at/all: "))
+        );
     }
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::broker::Program;
+
 /// Runs ringmq beside other brokers and writes down what came out.
 #[derive(Parser, Debug)]
 #[command(name = "ringmq-suite", version, max_term_width = 110)]
@@ -40,6 +42,10 @@ pub(crate) struct Choice {
     /// Brokers: names of files in bench/brokers, or paths of such files. Those that are not installed are left out.
     #[arg(long, value_delimiter = ',', default_value = "ringmq,mosquitto,rumqttd,nats-server,flashmq")]
     pub(crate) brokers: Vec<String>,
+    /// The program of a broker, instead of the installed one: mosquitto=/opt/mosquitto. As a column of its own beside that one:
+    /// mosquitto:mosquitto-2.1=/opt/mosquitto. Repeatable.
+    #[arg(long = "broker", value_name = "NAME[:TITLE]=PROGRAM")]
+    pub(crate) programs: Vec<Program>,
     /// CPUs of the broker, as taskset takes them: 0, or 0-1.
     #[arg(long, default_value = "0")]
     pub(crate) broker_cores: String,

@@ -2,7 +2,10 @@
 //!
 //! Owns the arithmetic. Must never know how a table looks.
 
-use crate::load;
+use std::collections::BTreeMap;
+
+use crate::echo;
+use crate::load::{self, Objection};
 use crate::record::Run;
 use crate::scenario::{Metric, Scenario};
 
@@ -17,6 +20,8 @@ pub(crate) struct Figure {
     pub(crate) per_s: Option<f64>,
     /// What was wrong in any of the rounds, each once.
     pub(crate) objections: Vec<String>,
+    /// The kinds of it in the rounds that the figure is made of, with the number of those rounds.
+    pub(crate) kinds: BTreeMap<Objection, usize>,
 }
 
 /// The figure of a broker in a scenario; none if no round gave one. Rounds that were interrupted do not count. Those in which
@@ -29,8 +34,12 @@ pub(crate) fn figure(runs: &[Run], scenario: &Scenario, broker: &str) -> Option<
         let is_valid = run.report.pointer("/verdict/is_valid").and_then(serde_json::Value::as_bool);
         scenario.metric != Metric::P99 || is_valid == Some(true)
     };
-    let values: Vec<f64> =
-        own.iter().filter(is_usable).filter_map(|run| load::figure(&run.report, scenario.metric)).collect();
+    let used: Vec<&&Run> = own.iter().filter(is_usable).collect();
+    let values: Vec<f64> = used.iter().filter_map(|run| load::figure(&run.report, scenario.metric)).collect();
+    let mut kinds = BTreeMap::new();
+    for kind in used.iter().flat_map(|run| load::kinds_of_objections(&run.report)) {
+        *kinds.entry(kind).or_insert(0) += 1;
+    }
     let rates: Vec<f64> =
         own.iter().filter_map(|run| run.report.pointer("/traffic/delivered_per_s")?.as_f64()).collect();
     let mut objections: Vec<String> = own.iter().flat_map(|run| load::objections(&run.report)).collect();
@@ -43,7 +52,15 @@ pub(crate) fn figure(runs: &[Run], scenario: &Scenario, broker: &str) -> Option<
         rounds: values.len(),
         per_s: median(&rates).filter(|rate| *rate > 0.0),
         objections,
+        kinds,
     })
+}
+
+/// What a message costs a bare echo in the same suite: the median of its rounds; none if it was not run.
+pub(crate) fn echo(runs: &[Run], window: u32) -> Option<f64> {
+    let own = runs.iter().filter(|run| run.scenario == echo::scenario(window) && run.broker == echo::NAME);
+    let values: Vec<f64> = own.filter_map(|run| run.report.pointer(echo::PLACE)?.as_f64()).collect();
+    median(&values)
 }
 
 /// The middle value; between the middle two, if their number is even.
@@ -98,11 +115,20 @@ mod tests {
             metric,
             runs_of: None,
             goal: None,
-            relay: None,
+            echo_window: None,
         };
         let cost = figure(&runs, &scenario(Metric::CpuPerDelivery), "a").unwrap();
+        assert_eq!(cost.kinds, BTreeMap::from([(Objection::Late, 1)]));
         assert_eq!((cost.median, cost.rounds, cost.objections.len()), (2.0, 3, 1));
-        assert_eq!(figure(&runs, &scenario(Metric::P99), "a").unwrap().rounds, 2);
+        let latency = figure(&runs, &scenario(Metric::P99), "a").unwrap();
+        assert_eq!((latency.rounds, latency.kinds.len()), (2, 0), "the late round is no part of it");
+        let costs = [0.2, 0.1, 0.4].map(|us| Run {
+            scenario: echo::scenario(64),
+            broker: echo::NAME.into(),
+            report: serde_json::json!({"echo": {"cpu_us_per_message": us}}),
+            ..run(1, 0.0, true)
+        });
+        assert_eq!((echo(&costs, 64), echo(&costs, 1)), (Some(0.2), None));
         assert_eq!(figure(&runs, &scenario(Metric::P99), "b"), None);
         let mut interrupted = run(4, 9.0, false);
         interrupted.report["verdict"]["invalid"] = serde_json::json!(["the run was interrupted"]);

@@ -40,8 +40,9 @@ pub(crate) struct Running {
     folder: PathBuf,
     /// Plain and TLS.
     pub(crate) ports: [u16; 2],
-    /// The command that started it.
+    /// The command that started it, and its program as the broker's file, or the command line, names it.
     pub(crate) command: Vec<String>,
+    pub(crate) program: String,
 }
 
 impl Site {
@@ -67,7 +68,7 @@ impl Site {
             .stderr(log)
             .spawn()
             .map_err(|error| format!("setpriv: {error}; scripts/setup.sh --bench installs what is needed"))?;
-        let mut running = Running { child, folder, ports, command };
+        let mut running = Running { child, folder, ports, command, program: broker.program.clone() };
         running.wait_until_ready(&ports[..broker.listeners()])?;
         Ok(running)
     }

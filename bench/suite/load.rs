@@ -59,7 +59,8 @@ pub(crate) fn run(site: &Site, command: &[String]) -> Result<Value, String> {
         .stdout(Stdio::null())
         .output()
         .map_err(|error| format!("setpriv: {error}"))?;
-    if !file.exists() {
+    // A run that could not begin leaves none, or an empty one.
+    if fs::metadata(&file).map_or(0, |file| file.len()) == 0 {
         return Err(format!("ringmq-bench: {}", String::from_utf8_lossy(&output.stderr).trim()));
     }
     read_report(&file)
@@ -89,6 +90,41 @@ pub(crate) fn objections(report: &Value) -> Vec<String> {
     let mut all = texts(report, "/verdict/invalid");
     all.extend(failures(report));
     all
+}
+
+/// What an objection means for a figure.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Objection {
+    /// A check of the broker failed: it did less than it was asked for.
+    Failed,
+    /// The generator had no CPU to spare. Its load is a closed loop, so that it slowed both sides down.
+    NoHeadroom,
+    /// The generator was late or stood still.
+    Late,
+}
+
+impl Objection {
+    /// What stands behind a figure.
+    pub(crate) fn mark(self) -> &'static str {
+        match self {
+            Objection::Failed => "*",
+            Objection::NoHeadroom => "\u{2020}",
+            Objection::Late => "\u{2021}",
+        }
+    }
+}
+
+/// The kinds of objections to a run, each once.
+pub(crate) fn kinds_of_objections(report: &Value) -> Vec<Objection> {
+    let is_headroom =
+        |text: &String| text.contains("it was the bottleneck") || text.contains("something else ran");
+    let invalid = texts(report, "/verdict/invalid");
+    let kinds = [
+        (Objection::Failed, !failures(report).is_empty()),
+        (Objection::NoHeadroom, invalid.iter().any(is_headroom)),
+        (Objection::Late, !invalid.iter().all(is_headroom)),
+    ];
+    kinds.into_iter().filter(|(_, is_there)| *is_there).map(|(kind, _)| kind).collect()
 }
 
 /// The checks of the broker that failed.
@@ -123,6 +159,10 @@ mod tests {
         assert_eq!(figure(&report, Metric::BytesPerConnection), Some(9.0));
         assert_eq!(figure(&report, Metric::P99), None);
         assert_eq!(objections(&report), ["late", "1 lost"]);
+        assert_eq!(kinds_of_objections(&report), [Objection::Failed, Objection::Late]);
+        let busy = "the generator used 97 % of the one CPU it can use: it was the bottleneck";
+        let busy = serde_json::json!({"verdict": {"invalid": [busy], "failures": []}});
+        assert_eq!(kinds_of_objections(&busy), [Objection::NoHeadroom]);
         assert!(!is_interrupted(&report));
         assert_eq!(faults(&report), "");
         let reset = serde_json::json!({"connections": {"fault_texts": {"reset": 20, "timed out": 3}}});

@@ -8,6 +8,7 @@ mod broker;
 mod cli;
 mod crosscheck;
 mod crowd;
+mod echo;
 mod endure;
 mod figures;
 mod folder;
@@ -91,7 +92,7 @@ fn chosen(names: &[String]) -> Result<Vec<Scenario>, String> {
 /// The brokers chosen, without those whose program is not there.
 fn installed(choice: &Choice, site: &Site) -> Result<Vec<Broker>, String> {
     let mut brokers = Vec::new();
-    for broker in Broker::read_all(&root().join("bench/brokers"), &choice.brokers)? {
+    for broker in Broker::read_all(&root().join("bench/brokers"), &choice.brokers, &choice.programs)? {
         match broker.find_program(&site.root) {
             Some(_) => brokers.push(broker),
             None => eprintln!("{}: {} is not installed, left out", broker.name, broker.program),

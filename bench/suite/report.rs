@@ -9,11 +9,11 @@ use crate::broker::Broker;
 use crate::figures::figure;
 use crate::folder;
 use crate::machine::Machine;
-use crate::page::{Results, rounded};
+use crate::page::{Columns, Results, rounded};
 use crate::plots::{self, Bar, Group, Plot};
 use crate::record::{self, Run};
 use crate::scenario::{self, Metric, Scenario};
-use crate::{readme, root};
+use crate::{echo, readme, root};
 
 /// Writes page and plots of a folder of results and, if it is one of bench/results, the table of the README.
 ///
@@ -48,7 +48,7 @@ fn write_readme(results: &Results<'_>, place: &str) -> Result<(), String> {
     let text = fs::read_to_string(&readme).map_err(|error| format!("README.md: {error}"))?;
     let inside = format!(
         "{}\n{}\n\nAll rounds, versions and plots: [{place}]({place}/README.md).",
-        results.table(),
+        results.table(Columns::Plain),
         results.caption()
     );
     put(&readme, &readme::replaced(&text, &inside)?)
@@ -63,7 +63,7 @@ fn put(path: &Path, text: &str) -> Result<(), String> {
 fn brokers_of(runs: &[Run], machine: &Machine) -> Vec<(String, String)> {
     let folder = root().join("bench/brokers");
     let mut brokers: Vec<(String, String)> = Vec::new();
-    for Run { broker: name, .. } in runs {
+    for Run { broker: name, .. } in runs.iter().filter(|run| run.broker != echo::NAME) {
         if !brokers.iter().any(|(known, _)| known == name) {
             let of_file = || Broker::read(&folder, name).ok().map(|broker| broker.title);
             let title = machine.titles.get(name).cloned().or_else(of_file);

@@ -7,11 +7,11 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::broker::Broker;
-use crate::built;
 use crate::launch::{Running, Site};
 use crate::load::{self, Extent};
 use crate::record::{self, Run};
 use crate::scenario::Scenario;
+use crate::{built, echo};
 
 /// What is to be run.
 pub(crate) struct Suite<'a> {
@@ -42,9 +42,23 @@ impl Suite<'_> {
                     failed += usize::from(run.failure.is_some());
                     done.push(run);
                 }
+                if let Some(run) = self.echo_beside(scenario, round, &done) {
+                    println!("{}", run.failure.as_deref().unwrap_or(&run.started));
+                    record::append(folder, &run)?;
+                    failed += usize::from(run.failure.is_some());
+                    done.push(run);
+                }
             }
         }
         Ok(failed)
+    }
+
+    /// The bare echo of a scenario that has one, unless this round has it.
+    fn echo_beside(&self, scenario: &Scenario, round: u32, done: &[Run]) -> Option<Run> {
+        let window = scenario.echo_window.filter(|_| echo::fits(self.site))?;
+        let name = echo::scenario(window);
+        let is_it = |run: &Run| run.scenario == name && run.round == round && run.failure.is_none();
+        (!done.iter().any(is_it)).then(|| echo::run(window, round))
     }
 
     fn run_one(&self, scenario: &Scenario, broker: &Broker, round: u32) -> Run {
@@ -75,7 +89,7 @@ impl Suite<'_> {
 
     fn load(&self, scenario: &Scenario, broker: &Running, run: &mut Run) -> Result<Value, String> {
         let command = load::command(scenario, &self.extent, broker);
-        run.started = self.portable(&broker.command);
+        run.started = self.portable(&broker.command).replace(&broker.program, &file_name(&broker.program));
         run.load = self.portable(&command);
         load::run(self.site, &command)
     }
@@ -96,6 +110,10 @@ impl Suite<'_> {
             [&self.site.root, &self.site.work, &built()].map(|path| path.display().to_string());
         text.replace(&work, "WORK").replace(&built, "target/release").replace(&format!("{root}/"), "")
     }
+}
+
+fn file_name(program: &str) -> String {
+    Path::new(program).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// Whether this is the run that is wanted, and it gave what is wanted of it: one that failed is tried again.
@@ -158,7 +176,7 @@ mod tests {
             metric: Metric::P99,
             runs_of: Some("x".into()),
             goal: None,
-            relay: None,
+            echo_window: None,
         };
         let run = |report: Value, failure: Option<&str>| Run {
             scenario: "x".into(),

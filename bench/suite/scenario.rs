@@ -32,8 +32,8 @@ pub(crate) struct Scenario {
     pub(crate) runs_of: Option<String>,
     /// Times less than mosquitto that ringmq is to use.
     pub(crate) goal: Option<f64>,
-    /// What a bare relay costs, in microseconds per message.
-    pub(crate) relay: Option<f64>,
+    /// The window of the bare echo that it is told beside; none if it has no like.
+    pub(crate) echo_window: Option<u32>,
 }
 
 impl Scenario {
