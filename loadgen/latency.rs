@@ -95,6 +95,30 @@ impl Latency {
         self.0.iter_recorded().map(|value| (value.value_iterated_to(), value.count_at_value()))
     }
 
+    /// A table of percentiles in milliseconds, in the text form that plotters of HdrHistogram read.
+    pub(crate) fn to_hgrm(&self) -> String {
+        const STEPS_PER_HALVING: u32 = 5;
+        let millis = |nanos: f64| nanos / 1e6;
+        let mut text = "       Value     Percentile TotalCount 1/(1-Percentile)\n\n".to_owned();
+        let mut total = 0;
+        for step in self.0.iter_quantiles(STEPS_PER_HALVING) {
+            total += step.count_since_last_iteration();
+            let (value, quantile) = (millis(step.value_iterated_to() as f64), step.quantile_iterated_to());
+            text += &match quantile < 1.0 {
+                true => format!("{value:12.3} {quantile:2.12} {total:10} {:14.2}\n", 1.0 / (1.0 - quantile)),
+                false => format!("{value:12.3} {quantile:2.12} {total:10}\n"),
+            };
+        }
+        let (mean, deviation, max) = (self.0.mean(), self.0.stdev(), self.0.max() as f64);
+        text += &format!("#[Mean    = {:12.3}, StdDeviation   = {:12.3}]\n", millis(mean), millis(deviation));
+        text += &format!("#[Max     = {:12.3}, Total count    = {:12}]\n", millis(max), self.0.len());
+        text + &format!(
+            "#[Buckets = {:12}, SubBuckets     = {:12}]\n",
+            self.0.buckets(),
+            1 << (SIGNIFICANT_DIGITS * 11).div_ceil(3)
+        )
+    }
+
     /// The form in which histograms are exchanged: HdrHistogram V2, compressed, in base64. Empty if nothing was recorded.
     pub(crate) fn to_text(&self) -> String {
         if self.0.is_empty() {
@@ -148,6 +172,29 @@ mod tests {
         near(summary.p9999_us, 9999.0);
         near(summary.max_us, 10_000.0);
         assert!((latency.share_above(9_000_000) - 0.1).abs() < 0.001);
+    }
+
+    #[test]
+    fn the_table_for_plotters_counts_up_to_all() {
+        let mut latency = Latency::new();
+        (1..=1000).for_each(|ms| latency.record(ms * 1_000_000));
+        let text = latency.to_hgrm();
+        let mut lines = text.lines();
+        assert_eq!(lines.next(), Some("       Value     Percentile TotalCount 1/(1-Percentile)"));
+        assert_eq!(lines.next(), Some(""));
+        let rows: Vec<Vec<f64>> = lines
+            .by_ref()
+            .take_while(|line| !line.starts_with('#'))
+            .map(|line| line.split_whitespace().map(|word| word.parse().unwrap()).collect())
+            .collect();
+        assert!(rows.windows(2).all(|pair| pair[0][0] <= pair[1][0] && pair[0][2] <= pair[1][2]), "{text}");
+        let half = rows.iter().find(|row| row[1] >= 0.5).unwrap();
+        near(half[0], 500.0);
+        assert_eq!(half[3], 2.0);
+        let last = rows.last().unwrap();
+        assert_eq!((last.len(), last[1], last[2]), (3, 1.0, 1000.0), "{text}");
+        assert!(text.contains("Total count    =         1000]"), "{text}");
+        assert!(Latency::new().to_hgrm().contains("Total count    =            0]"));
     }
 
     #[test]

@@ -24,6 +24,7 @@
 //! | `statistics` | whether two sets of figures differ |
 //! | `output` | where they are written |
 //! | `view` | what is shown while a run goes on |
+//! | `words` | numbers as readers want them |
 
 mod agent;
 mod barrier;
@@ -53,6 +54,7 @@ mod stamp;
 mod statistics;
 mod tls;
 mod view;
+mod words;
 mod workload;
 
 use std::process::ExitCode;

@@ -28,6 +28,9 @@ pub(crate) fn write_results(report: &Report, output: &OutputArgs) -> Result<(), 
     if let Some(path) = &output.html {
         failures.extend(write_file(path, &report.to_html()).err());
     }
+    if let Some(path) = &output.hgrm {
+        failures.extend(report.to_hgrm().and_then(|text| write_file(path, &text)).err());
+    }
     if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
 }
 
@@ -64,11 +67,17 @@ pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), String> {
 /// # Errors
 /// Which one cannot.
 pub(crate) fn check_places(output: &OutputArgs) -> Result<(), String> {
-    for path in [&output.report, &output.csv, &output.html].into_iter().flatten() {
-        let opened = fs::OpenOptions::new().create(true).append(true).open(path);
-        opened.map_err(|error| format!("{}: {error}", path.display()))?;
-    }
-    Ok(())
+    let places = [&output.report, &output.csv, &output.html, &output.hgrm];
+    places.into_iter().flatten().try_for_each(|path| check_place(path))
+}
+
+/// Checks that a file can be written, without changing what is in it.
+///
+/// # Errors
+/// Why it cannot, with its name.
+pub(crate) fn check_place(path: &Path) -> Result<(), String> {
+    let opened = fs::OpenOptions::new().create(true).append(true).open(path);
+    opened.map(drop).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

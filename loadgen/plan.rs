@@ -14,6 +14,7 @@ use crate::barrier::Barrier;
 use crate::cli::values::Source;
 use crate::cli::{EngineArg, OutputArgs, TargetArgs};
 use crate::clock::Nanos;
+use crate::report::Threshold;
 use crate::scenario::{Flow, Pace, Route, Scenario};
 use crate::tls::{TlsTarget, Trust, client_config};
 use crate::workload::{Share, Workload};
@@ -56,6 +57,8 @@ pub(crate) struct Plan {
     pub(crate) broker_pids: Vec<u32>,
     pub(crate) output: OutputArgs,
     pub(crate) lag_max: Nanos,
+    /// What fails the run, beside what MQTT promises.
+    pub(crate) thresholds: Vec<Threshold>,
     /// None: io_uring if possible.
     pub(crate) engine: Option<Engine>,
     /// Where other parts of the run are waited for; none if this is all of it.
@@ -94,7 +97,10 @@ impl Plan {
     /// # Errors
     /// What does not fit together, for the user.
     pub(crate) fn new(scenario: Scenario, target: &TargetArgs) -> Result<Plan, String> {
-        Plan::of_share(scenario, target, Share::WHOLE, run_number())
+        let mut plan = Plan::of_share(scenario, target, Share::WHOLE, run_number())?;
+        target.fail_if.iter().try_for_each(|threshold| threshold.check(&plan))?;
+        plan.thresholds = target.fail_if.clone();
+        Ok(plan)
     }
 
     /// A part of the run with this number.
@@ -118,6 +124,7 @@ impl Plan {
             broker_pids: target.broker_pid.clone(),
             output: target.output.clone(),
             lag_max: target.lag_max,
+            thresholds: Vec::new(),
             engine: match target.engine {
                 EngineArg::Auto => None,
                 EngineArg::Uring => Some(Engine::IoUring),

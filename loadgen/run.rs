@@ -11,8 +11,8 @@ use ringmq_ring::{Engine, Network, Options};
 use crate::cli::{PresetsArgs, RunArgs, TargetArgs, WorkloadArgs};
 use crate::drive::{Bench, Outcome};
 use crate::plan::Plan;
-use crate::report::{Circumstances, Report};
-use crate::scenario::Scenario;
+use crate::report::{Circumstances, Report, unbegun};
+use crate::scenario::{Scenario, Span};
 use crate::series::Series;
 use crate::{agent, interruption, output, process, scenario, view};
 
@@ -70,6 +70,9 @@ pub(crate) fn run_scenario(args: &RunArgs) -> Result<u8, String> {
     if let Some(version) = args.version {
         scenario = scenario.with_version(version.into())?;
     }
+    if let Some(span) = args.duration {
+        scenario = scenario.lasting(Span(span))?;
+    }
     if let Some(scale) = args.scale {
         scenario = scenario.scaled(scale)?;
     }
@@ -109,11 +112,18 @@ fn run_whole(scenario: Scenario, target: &TargetArgs) -> Result<u8, String> {
             return Ok(INVALID);
         }
     };
-    if let Err(error) = output::write_results(&report, &target.output) {
-        output::complain(&format!("ringmq-bench: the results could not be written: {error}"));
-        return Ok(report.exit_code().max(UNWRITTEN));
+    Ok(with_places(output::write_results(&report, &target.output), report.exit_code()))
+}
+
+/// The exit code of something whose results were to be written, and were or were not.
+pub(crate) fn with_places(written: Result<(), String>, code: u8) -> u8 {
+    match written {
+        Ok(()) => code,
+        Err(error) => {
+            output::complain(&format!("ringmq-bench: the results could not be written: {error}"));
+            code.max(UNWRITTEN)
+        }
     }
-    Ok(report.exit_code())
 }
 
 /// Runs a scenario, here or with agents.
@@ -130,6 +140,7 @@ fn measure_scenario(scenario: Scenario, target: &TargetArgs) -> Result<Report, N
 /// What keeps the run from starting.
 pub(crate) fn measure(plan: Plan) -> Result<Report, String> {
     let (plan, outcome, circumstances) = drive(plan)?;
+    unbegun(&plan, &outcome).map_or(Ok(()), Err)?;
     Ok(Report::new(&plan, &outcome, &circumstances))
 }
 

@@ -11,9 +11,9 @@ use std::ops::Range;
 
 use ringmq_protocol::{Qos, Version};
 
-use crate::client::{Identity, Needs, Terms};
+use crate::client::{Identity, Needs, Terms, WillText};
 use crate::scenario::template::{Numbers, Template};
-use crate::scenario::{Clients, Level, Proxy, Route, Scenario, Session};
+use crate::scenario::{Clients, Level, PAYLOAD_BYTES_MAX, Proxy, Route, Scenario, Session, Will};
 
 pub(crate) use lane::{Lane, reply_topic};
 pub(crate) use share::Share;
@@ -47,6 +47,7 @@ pub(crate) struct Group {
     client_id: Template,
     username: Option<Template>,
     password: Option<Template>,
+    will: Option<(Template, Will)>,
 }
 
 /// When a client subscribes.
@@ -125,6 +126,12 @@ impl Workload {
         let client = client - group.clients.start + group.first;
         let numbers = Numbers { run: self.run, group: at, client, n: 0 };
         group.client_id.write(&numbers, &mut identity.client_id);
+        identity.will = group.will.as_ref().map(|(topic, will)| WillText {
+            topic: topic.text(&numbers),
+            payload: will.payload.clone(),
+            qos: qos(will.qos),
+            retain: will.retain,
+        });
         let lines = group.credentials.len().max(1);
         (identity.username, identity.password) = match group.credentials.get(numbers.client as usize % lines)
         {
@@ -143,10 +150,21 @@ impl Workload {
             if lane.responders.contains(&client) {
                 return Some((lane.request_filter(), lane.subscribe_qos));
             }
-            let is_own = lane.subscribers.contains(&client);
+            let is_own = lane.subscribers.contains(&client) && !lane.is_listening();
             is_own.then(|| (lane.filter(client - lane.subscribers.start), lane.subscribe_qos))
         };
-        lanes.filter_map(filter).collect()
+        let listening =
+            lanes.clone().filter(|lane| lane.is_listening() && lane.subscribers.contains(&client));
+        let heard = listening.flat_map(|lane| {
+            let filters = lane.listened(client - lane.subscribers.start);
+            filters.map(|filter| (filter, lane.subscribe_qos))
+        });
+        lanes.clone().filter_map(filter).chain(heard).collect()
+    }
+
+    /// The lane on which a client listens to what others publish.
+    pub(crate) fn listening_lane(&self, client: u32) -> Option<usize> {
+        self.lanes.iter().position(|lane| lane.is_listening() && lane.subscribers.contains(&client))
     }
 
     /// Whether messages flow at all.
@@ -173,6 +191,10 @@ impl Group {
             client_id: Template::parse(&group.client_id)?,
             username: optional(&group.username)?,
             password: optional(&group.password)?,
+            will: match &group.will {
+                Some(will) => Some((Template::parse(&will.topic)?, will.clone())),
+                None => None,
+            },
         })
     }
 }
@@ -200,7 +222,7 @@ fn terms(scenario: &Scenario, group: &Clients) -> Result<Terms, String> {
     let mut payload_bytes_max = 0;
     let mut needs = Needs { qos: Qos::AtMostOnce, wildcards: false, retain: false, shared: false };
     for flow in &scenario.flows {
-        let (is_from, is_to) = (flow.from == group.name, flow.to.as_ref() == Some(&group.name));
+        let [is_from, is_to] = [&flow.from, &flow.to].map(|name| name.as_ref() == Some(&group.name));
         let is_both = flow.route == Route::Request && (is_from || is_to);
         let (publishes, subscribes) = (is_from || is_both, is_to || is_both);
         if publishes {
@@ -209,8 +231,11 @@ fn terms(scenario: &Scenario, group: &Clients) -> Result<Terms, String> {
             needs.retain |= flow.retain;
         }
         if subscribes {
-            payload_bytes_max = payload_bytes_max.max(flow.payload.bytes_max()?);
+            // What others publish may have any size.
+            let bytes_max = if flow.from.is_some() { flow.payload.bytes_max()? } else { PAYLOAD_BYTES_MAX };
+            payload_bytes_max = payload_bytes_max.max(bytes_max);
             needs.wildcards |= flow.is_wildcard(scenario);
+            needs.shared |= flow.filters.iter().any(|filter| filter.starts_with("$share/"));
             needs.shared |= flow.route == Route::Shared || is_to && flow.shares_requests(scenario);
         }
     }

@@ -15,7 +15,7 @@ use crate::clock::{MILLISECOND, Nanos, seconds};
 use crate::drive::Broken;
 use crate::interruption;
 use crate::plan::{AgentSummary, Plan};
-use crate::report::{Circumstances, Report};
+use crate::report::{Circumstances, Report, unbegun};
 use crate::run::NoReport;
 use crate::scenario::Scenario;
 use crate::workload::Share;
@@ -81,6 +81,7 @@ pub(crate) fn measure_with_agents(scenario: Scenario, target: &TargetArgs) -> Re
     if interrupted.load(Ordering::Relaxed) {
         outcome.broken = Some(Broken::Interrupted);
     }
+    unbegun(&plan, &outcome).map_or(Ok(()), Err)?;
     Ok(Report::new(&plan, &outcome, &circumstances))
 }
 

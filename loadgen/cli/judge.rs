@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::clock::Nanos;
+use crate::judge::ROUNDS_MAX;
 
 use super::{TargetArgs, values};
 
@@ -14,18 +15,30 @@ use super::{TargetArgs, values};
 #[derive(Subcommand, Debug)]
 pub(crate) enum JudgeArgs {
     /// Show a report again, or turn it into a table or a page.
+    #[command(
+        after_help = "Examples:\n  ringmq-bench show run.json\n  ringmq-bench show run.json --html run.html --hgrm run.hgrm"
+    )]
     Show(ShowArgs),
     /// Say what differs between two reports of the same load, and how sure that is.
     ///
-    /// Exit codes: 0 B is not worse than A; 1 it is; 2 nothing to compare; 3 one of the runs was not valid.
+    /// Exit codes: 0 B is not shown to be worse than A; 1 it is; 2 nothing to compare; 3 one of the runs was not valid.
+    #[command(
+        after_help = "Examples:\n  ringmq-bench compare before.json after.json\n  ringmq-bench compare before.json after.json --threshold 0.02"
+    )]
     Compare(CompareArgs),
     /// Run the scenario of a report again, here, and say whether its figures hold.
     ///
-    /// Exit codes: 0 all inside their intervals; 1 one is outside; 2 wrong usage; 3 one of the runs was not valid.
+    /// Exit codes: 0 all inside their intervals; 1 one is outside; 2 wrong usage, or nothing to verify; 3 one of the runs was
+    /// not valid, or they are too short to tell; 4 the results could not be written.
+    #[command(after_help = "Examples:\n  ringmq-bench verify run.json --broker tcp://127.0.0.1:1883")]
     Verify(Box<VerifyArgs>),
     /// Start two brokers in turn, load them alike, and say what differs.
     ///
-    /// Exit codes: 0 with a verdict; 1 if a broker failed a check; 2 wrong usage; 3 too few valid rounds for a verdict.
+    /// Exit codes: 0 some figure could be decided; 1 a broker failed a check; 2 wrong usage, or a broker did not start; 3 too
+    /// few valid rounds, or nothing could be decided; 4 the report could not be written.
+    #[command(
+        after_help = "Examples:\n  ringmq-bench versus --a 'mosquitto -p {port}' --b 'ringmq --listen tcp://127.0.0.1:{port}' -- pairs -p 100 --rate 10k -d 5s\n  ringmq-bench versus --a 'old -p {port}' --b 'new -p {port}' --scenario p2p-1k --rounds 10 --report vs.json"
+    )]
     Versus(VersusArgs),
     /// Become a program that ends with the process that started it, for versus.
     #[command(hide = true)]
@@ -43,6 +56,9 @@ pub(crate) struct ShowArgs {
     /// Write it as a page with plots, which any browser opens without a network.
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+    /// Write its percentiles as a table that plotters of HdrHistogram read.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hgrm: Option<PathBuf>,
 }
 
 /// Two reports.
@@ -52,7 +68,7 @@ pub(crate) struct CompareArgs {
     pub(crate) a: PathBuf,
     /// Another one.
     pub(crate) b: PathBuf,
-    /// The smallest effect that counts: 0.05 for 5 %.
+    /// The smallest effect that counts: 0.05 for 5 %. "No difference" is told only if the whole interval is below it.
     #[arg(long, default_value_t = 0.05, value_parser = values::share)]
     pub(crate) threshold: f64,
 }
@@ -86,9 +102,9 @@ pub(crate) struct VersusArgs {
     #[arg(last = true, value_name = "WORKLOAD")]
     pub(crate) load: Vec<String>,
     /// Rounds of each broker.
-    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=60))]
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=i64::from(ROUNDS_MAX)))]
     pub(crate) rounds: u32,
-    /// The smallest effect that counts: 0.05 for 5 %.
+    /// The smallest effect that counts: 0.05 for 5 %. "No difference" is told only if the whole interval is below it.
     #[arg(long, default_value_t = 0.05, value_parser = values::share)]
     pub(crate) threshold: f64,
     /// CPUs of the broker: a list such as 0-2,5, auto (all but the last) or none.

@@ -3,30 +3,33 @@
 //! Owns names, defaults and help of the options. Must never judge how they fit together: that is `plan`.
 
 mod agent;
+mod clients;
 mod judge;
 mod mixed;
 mod output;
+mod own;
 mod preset;
 mod self_test;
+mod target;
 #[cfg(test)]
 mod tests;
+mod traffic;
 pub(crate) mod values;
 
-use std::path::PathBuf;
-
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 use crate::clock::Nanos;
-use crate::scenario::{OnLoss, Pace, Payload, Proxy, Session};
-use crate::search::Bound;
-use values::{BrokerUrl, Source};
 
 pub(crate) use agent::AgentArgs;
+pub(crate) use clients::{ClientArgs, VersionArg};
 pub(crate) use judge::{CompareArgs, JudgeArgs, LeashArgs, ShowArgs, VerifyArgs, VersusArgs};
 pub(crate) use mixed::MixedArgs;
 pub(crate) use output::{OutputArgs, ViewArg};
+pub(crate) use own::{PubArgs, SubArgs};
 pub(crate) use preset::{PresetsArgs, RunArgs};
 pub(crate) use self_test::{SelfTestArgs, SinkArgs};
+pub(crate) use target::{EngineArg, TargetArgs};
+pub(crate) use traffic::{MessageArgs, TrafficArgs};
 
 /// Version, revision and day, as the build script found them.
 const VERSION: &str = env!("RINGMQ_VERSION");
@@ -49,12 +52,24 @@ pub(crate) enum Command {
     #[command(flatten)]
     Load(Box<WorkloadArgs>),
     /// Run a scenario: a file or a preset.
+    #[command(
+        after_help = "Examples:\n  ringmq-bench run fanout-5-1k --duration 20s --report run.json\n  ringmq-bench run p2p-1k --scale 0.2 --set flows.messages.qos=2\n  ringmq-bench run mixed --print > mine.toml\n  ringmq-bench run mine.toml --broker tls://broker.example:8883 --ca ca.pem"
+    )]
     Run(Box<RunArgs>),
     /// List the presets, or print one of them.
+    #[command(
+        after_help = "Examples:\n  ringmq-bench presets\n  ringmq-bench presets reconnect-storm > mine.toml"
+    )]
     Presets(PresetsArgs),
     /// Do a part of a run when a controller says so (--agents). Whoever reaches the port can make this machine send load.
+    #[command(
+        after_help = "Examples:\n  ringmq-bench agent --listen 10.0.0.5:7883\n  ringmq-bench pairs -p 2000 --rate 100k --agents 10.0.0.5:7883,10.0.0.6:7883"
+    )]
     Agent(AgentArgs),
     /// Show what this tool itself can do, against a sink that does next to nothing.
+    #[command(
+        after_help = "Examples:\n  ringmq-bench self-test\n  ringmq-bench self-test --seconds 10 -n 20000 --json"
+    )]
     SelfTest(SelfTestArgs),
     /// Answer MQTT as cheaply as can be, for self-test.
     #[command(hide = true)]
@@ -67,6 +82,9 @@ pub(crate) enum Command {
 #[derive(Subcommand, Debug)]
 pub(crate) enum WorkloadArgs {
     /// Many publishers, few subscribers of everything.
+    #[command(
+        after_help = "Examples:\n  ringmq-bench fan-in -p 1000 --rate 20k -d 30s --broker tcp://127.0.0.1:1883 --html run.html\n  ringmq-bench fan-in -p 100 -s 4 --window 64 -q 0 --payload 1KiB"
+    )]
     FanIn {
         /// Publishers, each with a topic of its own.
         #[arg(short, long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -80,6 +98,9 @@ pub(crate) enum WorkloadArgs {
         common: CommonArgs,
     },
     /// Few publishers, many subscribers of everything.
+    #[command(
+        after_help = "Examples:\n  ringmq-bench fan-out -s 1000 --rate 50 -d 1m\n  ringmq-bench fan-out -p 5 -s 200 --window 16 -q 0"
+    )]
     FanOut {
         /// Publishers, each with a topic of its own.
         #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -93,6 +114,9 @@ pub(crate) enum WorkloadArgs {
         common: CommonArgs,
     },
     /// Publishers and subscribers in pairs, one topic each.
+    #[command(
+        after_help = "Examples:\n  ringmq-bench pairs -p 100 --rate 10k -d 30s --fail-if 'p99>5ms'\n  ringmq-bench pairs -p 100 --steps 1k:10s,5k:10s,10k:10s --broker-pid $PID\n  ringmq-bench pairs -p 100 --rate 10k -d 5s --find-rate 'p99<20ms'"
+    )]
     Pairs {
         /// Pairs.
         #[arg(short, long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -103,6 +127,7 @@ pub(crate) enum WorkloadArgs {
         common: CommonArgs,
     },
     /// Subscribers that share one subscription.
+    #[command(after_help = "Examples:\n  ringmq-bench shared -p 500 -s 8 --group ingest --rate 20k -d 1m")]
     Shared {
         /// Publishers, each with a topic of its own.
         #[arg(short, long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -119,6 +144,7 @@ pub(crate) enum WorkloadArgs {
         common: CommonArgs,
     },
     /// Set retained messages, then subscribe and receive them all. Latency counts from the SUBSCRIBE.
+    #[command(after_help = "Examples:\n  ringmq-bench retained -t 100000 -s 5")]
     Retained {
         /// Retained messages, one per topic.
         #[arg(short, long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
@@ -135,6 +161,7 @@ pub(crate) enum WorkloadArgs {
         common: CommonArgs,
     },
     /// Requests and their answers: latency is the whole way there and back.
+    #[command(after_help = "Examples:\n  ringmq-bench request-response -p 200 -s 4 --rate 2k --poisson")]
     RequestResponse {
         /// Clients that ask.
         #[arg(short = 'p', long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -148,6 +175,9 @@ pub(crate) enum WorkloadArgs {
         common: CommonArgs,
     },
     /// Pairs whose connections are all reset at once, in the middle of the time: how long until they are back.
+    #[command(
+        after_help = "Examples:\n  ringmq-bench reconnect -p 1000 --session persistent --rate 2k -d 20s"
+    )]
     Reconnect {
         /// Pairs.
         #[arg(short, long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -164,13 +194,37 @@ pub(crate) enum WorkloadArgs {
         common: CommonArgs,
     },
     /// Readings to services, calls between pairs, news for everyone and idle clients, all at once.
+    #[command(after_help = "Examples:\n  ringmq-bench mixed -n 5000 --rate 4k -d 2m")]
     Mixed {
         #[command(flatten)]
         mixed: MixedArgs,
         #[command(flatten)]
         common: CommonArgs,
     },
+    /// Publish to topics of your own, while nobody of this run listens. Payloads are what you say, without a stamp.
+    #[command(
+        after_help = "Examples:\n  ringmq-bench pub -n 500 --topic 'fleet/{client}/temp' --every 10s --retain --payload @reading.json -d 5m"
+    )]
+    Pub {
+        #[command(flatten)]
+        own: PubArgs,
+        #[command(flatten)]
+        traffic: TrafficArgs,
+        #[command(flatten)]
+        common: CommonArgs,
+    },
+    /// Subscribe to topics of your own and count what comes, whoever publishes it.
+    #[command(
+        after_help = "Examples:\n  ringmq-bench sub -n 4 -t '$share/ingest/fleet/+/temp' -t 'alarms/#' -d 5m\n  ringmq-bench sub -t 'fleet/#' -m 10000"
+    )]
+    Sub {
+        #[command(flatten)]
+        own: SubArgs,
+        #[command(flatten)]
+        common: CommonArgs,
+    },
     /// Open connections as fast as allowed and close them once all stand. Latency counts from the first packet to CONNACK.
+    #[command(after_help = "Examples:\n  ringmq-bench connect -n 10000 --connect-rate 2k --broker-pid $PID")]
     Connect {
         /// Connections.
         #[arg(short = 'n', long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=16_000_000))]
@@ -179,6 +233,7 @@ pub(crate) enum WorkloadArgs {
         common: CommonArgs,
     },
     /// Open connections and hold them.
+    #[command(after_help = "Examples:\n  ringmq-bench idle -n 50000 --hold 1m --broker-pid $PID")]
     Idle {
         /// Connections.
         #[arg(short = 'n', long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=16_000_000))]
@@ -191,88 +246,6 @@ pub(crate) enum WorkloadArgs {
     },
 }
 
-/// What is told of --topic. clap takes `{n}` for the end of a line, unless an escape sequence stands in it: this one changes
-/// nothing at a terminal, and clap leaves it out elsewhere.
-const TOPIC_HELP: &str = "The topic, with the places {run}, {client} (number of the publisher, or of the addressee) and \
-    {\x1b[mn} (number of the message): fleet/{client}/{\x1b[mn}. Without it, PREFIX/{run}/{client}";
-
-/// The messages.
-#[derive(Args, Debug)]
-pub(crate) struct MessageArgs {
-    /// Quality of service, 0 to 2, of publishing and subscribing.
-    #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=2))]
-    pub(crate) qos: u8,
-    /// Quality of service of the subscriptions, if it differs.
-    #[arg(long, value_parser = clap::value_parser!(u8).range(0..=2))]
-    pub(crate) subscribe_qos: Option<u8>,
-    /// Bytes of a payload, of which the first 16 carry sender, sequence and time: 64, or any size of a range as 64..1024, or
-    /// the contents of a file as @FILE.
-    #[arg(long, default_value = "64")]
-    pub(crate) payload: Payload,
-    /// The topic of a message.
-    #[arg(long, help = TOPIC_HELP, conflicts_with_all = ["topic_prefix", "topic_depth"])]
-    pub(crate) topic: Option<String>,
-    /// Publishes at QoS 1 and 2 that one publisher has unacknowledged at most.
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) inflight: u16,
-    /// Give up on what is still missing after this long without any progress.
-    #[arg(long, default_value = "5s", value_parser = values::span)]
-    pub(crate) drain: Nanos,
-}
-
-/// How the messages flow.
-#[derive(Args, Debug)]
-pub(crate) struct TrafficArgs {
-    #[command(flatten)]
-    pub(crate) message: MessageArgs,
-    /// Open loop (default, at 1,000): messages per second of all publishers together, on an absolute schedule.
-    #[arg(short, long, value_parser = values::rate, conflicts_with_all = ["window", "steps", "bursts"])]
-    pub(crate) rate: Option<f64>,
-    /// Let the messages of --rate arrive at random, with exponentially distributed gaps, instead of evenly.
-    #[arg(long, conflicts_with_all = ["window", "steps", "bursts"])]
-    pub(crate) poisson: bool,
-    /// Open loop with one rate after the other: 1k:10s,5k:10s. The last one stays.
-    #[arg(long, value_parser = values::steps, conflicts_with_all = ["window", "bursts"])]
-    pub(crate) steps: Option<Pace>,
-    /// Open loop with so many messages at the same instant, again and again: 500:10s.
-    #[arg(long, value_parser = values::bursts, conflicts_with = "window")]
-    pub(crate) bursts: Option<Pace>,
-    /// Closed loop instead: messages of one publisher that are on their way to their subscribers at a time.
-    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub(crate) window: Option<u32>,
-    /// How long to publish and measure, after the warm-up.
-    #[arg(short, long, default_value = "10s", value_parser = values::span, conflicts_with = "messages")]
-    pub(crate) duration: Nanos,
-    /// Publish this many messages in all instead.
-    #[arg(short, long, value_parser = clap::value_parser!(u64).range(1..=4_000_000_000))]
-    pub(crate) messages: Option<u64>,
-    /// How long to publish before measuring; what is lost then counts all the same.
-    #[arg(long, default_value = "1s", value_parser = values::span, conflicts_with = "messages")]
-    pub(crate) warm_up: Nanos,
-}
-
-/// The protocol level to speak.
-#[derive(Clone, Copy, ValueEnum, Debug)]
-pub(crate) enum VersionArg {
-    /// MQTT 3.1.1.
-    #[value(name = "3.1.1")]
-    V311,
-    /// MQTT 5.0.
-    #[value(name = "5")]
-    V5,
-}
-
-/// How the generator asks the kernel.
-#[derive(Clone, Copy, ValueEnum, Debug)]
-pub(crate) enum EngineArg {
-    /// io_uring where the kernel allows it, else epoll.
-    Auto,
-    /// io_uring or nothing.
-    Uring,
-    /// epoll.
-    Epoll,
-}
-
 /// Options of every workload.
 #[derive(Args, Debug)]
 pub(crate) struct CommonArgs {
@@ -280,102 +253,6 @@ pub(crate) struct CommonArgs {
     pub(crate) client: ClientArgs,
     #[command(flatten)]
     pub(crate) target: TargetArgs,
-}
-
-/// What the clients of a workload have in common: part of its scenario.
-#[derive(Args, Debug)]
-pub(crate) struct ClientArgs {
-    /// Protocol version.
-    #[arg(long = "mqtt", value_enum, default_value = "5")]
-    pub(crate) version: VersionArg,
-    /// Keep alive in seconds; 0 for none.
-    #[arg(long, default_value_t = 300)]
-    pub(crate) keep_alive: u16,
-    /// What the broker keeps of a client between connections.
-    #[arg(long, value_enum, default_value = "clean")]
-    pub(crate) session: Session,
-    /// Seconds that a persistent session outlives its connection. MQTT 5.0 only.
-    #[arg(long, default_value_t = 3600)]
-    pub(crate) session_expiry: u32,
-    /// What becomes of the run when a connection ends that was meant to go on.
-    #[arg(long, value_enum, default_value = "reconnect")]
-    pub(crate) on_loss: OnLoss,
-    /// User name of the clients; {client} is the number of each.
-    #[arg(long)]
-    pub(crate) username: Option<String>,
-    /// Password of the clients; {client} is the number of each.
-    #[arg(long)]
-    pub(crate) password: Option<String>,
-    /// A file with a line USER,PASSWORD for each client. With fewer lines than clients they are used in turn.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["username", "password"])]
-    pub(crate) credentials: Option<String>,
-    /// Begin every connection with a header of the PROXY protocol that names an address in 10.0.0.0/8.
-    #[arg(long, value_enum, default_value = "none")]
-    pub(crate) proxy: Proxy,
-    /// First level of all topics; the second is the number of the run.
-    #[arg(long, default_value = "bench")]
-    pub(crate) topic_prefix: String,
-    /// Levels of all topics.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(3..=100))]
-    pub(crate) topic_depth: u32,
-    /// Connections to begin per second. Without it: as fast as --connect-inflight allows.
-    #[arg(long, value_parser = values::rate)]
-    pub(crate) connect_rate: Option<f64>,
-    /// Connections being made at a time.
-    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) connect_inflight: u32,
-    /// Time for one connection until CONNACK and SUBACK.
-    #[arg(long, default_value = "10s", value_parser = values::span)]
-    pub(crate) connect_timeout: Nanos,
-    /// Where all chance comes from.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) seed: u64,
-}
-
-/// Where a scenario is run, and what becomes of its results: no part of the scenario.
-#[derive(Args, Debug)]
-pub(crate) struct TargetArgs {
-    /// The broker: tcp://HOST:PORT or tls://HOST:PORT; mqtt:// and mqtts:// mean the same. A bare HOST:PORT is tcp://, and
-    /// without a port it is 1883, with TLS 8883.
-    #[arg(short, long, default_value = "tcp://127.0.0.1:1883")]
-    pub(crate) broker: BrokerUrl,
-    /// Addresses to connect from, used in turn: an IPv4 address or a network such as 127.1.0.0/16. Repeatable. Without it, more
-    /// than 1,000 connections to 127.0.0.0/8 come from as many addresses of it as make 1,000 each.
-    #[arg(long)]
-    pub(crate) source: Vec<Source>,
-    /// PEM file of certificates to trust.
-    #[arg(long)]
-    pub(crate) ca: Option<PathBuf>,
-    /// Trust any certificate.
-    #[arg(long, conflicts_with = "ca")]
-    pub(crate) insecure: bool,
-    /// PEM file of our own certificate.
-    #[arg(long, requires = "key")]
-    pub(crate) cert: Option<PathBuf>,
-    /// PEM file of our own key.
-    #[arg(long, requires = "cert")]
-    pub(crate) key: Option<PathBuf>,
-    /// Resume TLS sessions instead of a whole handshake for each connection.
-    #[arg(long)]
-    pub(crate) tls_resume: bool,
-    /// Sample CPU and memory of this process. Repeatable.
-    #[arg(long)]
-    pub(crate) broker_pid: Vec<u32>,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-    /// Let agents at these addresses do the run, each a part of it (`ringmq-bench agent` on each machine).
-    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
-    pub(crate) agents: Vec<String>,
-    /// Find the highest rate at which a figure of the latency stays within a bound: p99<5ms. The rates of the scenario are
-    /// where the search begins.
-    #[arg(long, value_name = "BOUND")]
-    pub(crate) find_rate: Option<Bound>,
-    /// The run is invalid if more than 1 % of the messages are looked at later than this after they are due.
-    #[arg(long, default_value = "10ms", value_parser = values::span)]
-    pub(crate) lag_max: Nanos,
-    /// How to ask the kernel.
-    #[arg(long, value_enum, default_value = "auto")]
-    pub(crate) engine: EngineArg,
 }
 
 impl WorkloadArgs {
@@ -390,6 +267,8 @@ impl WorkloadArgs {
             | WorkloadArgs::RequestResponse { common, .. }
             | WorkloadArgs::Reconnect { common, .. }
             | WorkloadArgs::Mixed { common, .. }
+            | WorkloadArgs::Pub { common, .. }
+            | WorkloadArgs::Sub { common, .. }
             | WorkloadArgs::Connect { common, .. }
             | WorkloadArgs::Idle { common, .. } => &common.target,
         }

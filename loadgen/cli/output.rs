@@ -37,6 +37,10 @@ pub(crate) struct OutputArgs {
     /// Write a report with plots to a file, which any browser opens without a network.
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub(crate) html: Option<PathBuf>,
+    /// Write the percentiles of the latency to a file, as a table that plotters of HdrHistogram read; of connecting, if no messages are
+    /// sent.
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub(crate) hgrm: Option<PathBuf>,
     /// What to show on standard error while the run goes on.
     #[arg(long, value_enum, default_value = "auto", help_heading = "Results")]
     pub(crate) view: ViewArg,

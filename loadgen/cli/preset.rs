@@ -4,7 +4,9 @@
 
 use clap::Args;
 
-use super::{TargetArgs, VersionArg};
+use crate::clock::Nanos;
+
+use super::{TargetArgs, VersionArg, values};
 
 /// A scenario and what is changed about it.
 #[derive(Args, Debug)]
@@ -14,6 +16,9 @@ pub(crate) struct RunArgs {
     /// Run a fraction: so many times the clients, rates and messages.
     #[arg(long)]
     pub(crate) scale: Option<f64>,
+    /// Measure, or hold, for so long in all instead of as the scenario says; warm-ups stay.
+    #[arg(short, long, value_parser = values::span)]
+    pub(crate) duration: Option<Nanos>,
     /// Let all clients speak this version of the protocol, instead of those of the scenario.
     #[arg(long = "mqtt", value_enum)]
     pub(crate) version: Option<VersionArg>,

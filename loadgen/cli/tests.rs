@@ -40,9 +40,29 @@ fn places_in_braces_reach_the_reader_of_every_help() {
     }
 }
 
+/// The words of a line as a shell would split it, without what it would do beyond that.
+fn typed(line: &str) -> Vec<String> {
+    let line = line.split(" > ").next().unwrap_or(line).replace("$PID", "1");
+    shlex::split(&line).unwrap()
+}
+
+#[test]
+fn every_help_has_examples_that_can_be_typed() {
+    for command in CommandLine::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+        let name = command.get_name();
+        let told = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let examples = told.strip_prefix("Examples:\n").unwrap_or_else(|| panic!("{name} has no examples"));
+        assert!(examples.lines().count() > 0, "{name}");
+        for line in examples.lines() {
+            let parsed = CommandLine::try_parse_from(typed(line.trim()));
+            assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+        }
+    }
+}
+
 #[test]
 fn the_help_of_a_topic_is_whole() {
-    for name in ["fan-in", "fan-out", "pairs", "shared", "retained", "request-response", "reconnect"] {
+    for name in ["fan-in", "fan-out", "pairs", "shared", "retained", "request-response", "reconnect", "pub"] {
         for help in help(name) {
             let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
             let told = "The topic, with the places {run}, {client} (number of the publisher, or of the addressee) and {n} (number \

@@ -43,6 +43,23 @@ pub(crate) fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A number of bytes: `64`, `1KiB`, `1.5MiB`; `B` may stand behind it.
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, f64); 3] = [("KiB", 1024.0), ("MiB", 1_048_576.0), ("GiB", 1_073_741_824.0)];
+    let found = UNITS.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)));
+    let (number, factor) = found.unwrap_or((text.strip_suffix('B').unwrap_or(text), 1.0));
+    match f64::from_str(number).map(|number| number * factor) {
+        Ok(bytes) if (0.0..=1e15).contains(&bytes) && bytes.fract() == 0.0 => Ok(bytes as u64),
+        _ => Err(format!("{text}: a size is a whole number of bytes, such as 64, 1KiB or 1.5MiB")),
+    }
+}
+
+/// A name and a value: `room=attic`.
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("a property is NAME=VALUE, such as room=attic")?;
+    Ok((name.into(), value.into()))
+}
+
 /// Rates one after the other: `1k:10s,5k:1m`.
 pub(crate) fn steps(text: &str) -> Result<Pace, String> {
     let step = |part: &str| {
@@ -184,6 +201,15 @@ mod tests {
         assert_eq!(rate("1.5M"), Ok(1_500_000.0));
         for wrong in ["0", "-3", "x", "", "NaN", "inf", "101M"] {
             assert!(rate(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_whole_numbers_of_bytes() {
+        let all = ["0", "64", "64B", "1KiB", "1.5MiB"].map(bytes);
+        assert_eq!(all, [Ok(0), Ok(64), Ok(64), Ok(1024), Ok(1_572_864)]);
+        for wrong in ["", "-1", "1.5", "x", "1kb", "NaN", "inf"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
         }
     }
 

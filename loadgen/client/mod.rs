@@ -15,7 +15,7 @@ mod tests;
 
 use ringmq_protocol::{
     Ack, Connack, Connect, Disconnect, FilterBuf, Packet, PacketId, PacketType, Properties, Property,
-    PropertyBuf, Publish, Qos, Reason, Suback, Subscribe, SubscribeOptions, Version, encode_ack,
+    PropertyBuf, Publish, Qos, Reason, Suback, Subscribe, SubscribeOptions, Version, Will, encode_ack,
 };
 
 use crate::fault::Fault;
@@ -61,6 +61,16 @@ pub(crate) struct Identity {
     pub(crate) client_id: String,
     pub(crate) username: Option<String>,
     pub(crate) password: Option<String>,
+    pub(crate) will: Option<WillText>,
+}
+
+/// What the broker is to publish for a client that goes without a word.
+#[derive(Clone, Debug)]
+pub(crate) struct WillText {
+    pub(crate) topic: String,
+    pub(crate) payload: String,
+    pub(crate) qos: Qos,
+    pub(crate) retain: bool,
 }
 
 /// What a client learned from the bytes it was given.
@@ -146,7 +156,13 @@ impl Client {
             keep_alive_s: terms.keep_alive_s,
             properties: properties.as_properties(),
             client_id: &identity.client_id,
-            will: None,
+            will: identity.will.as_ref().map(|will| Will {
+                qos: will.qos,
+                retain: will.retain,
+                properties: Properties::EMPTY,
+                topic: &will.topic,
+                payload: will.payload.as_bytes(),
+            }),
             user_name: identity.username.as_deref(),
             password: identity.password.as_deref().map(str::as_bytes),
         };

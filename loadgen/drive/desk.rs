@@ -97,9 +97,11 @@ impl Desk {
             Writing::Clearing => &[][..],
             Writing::Load => {
                 let bytes = form.payload_bytes(self.seed ^ u64::from(sender) << 32 ^ u64::from(sequence));
-                let lateness = sent.saturating_sub(intended);
-                let stamp = Stamp { run_tag: self.run_tag, sender, sequence, intended, lateness };
-                stamp.write(&mut form.payload);
+                if lane.has_stamp {
+                    let lateness = sent.saturating_sub(intended);
+                    let stamp = Stamp { run_tag: self.run_tag, sender, sequence, intended, lateness };
+                    stamp.write(&mut form.payload);
+                }
                 &form.payload[..bytes]
             }
         };
@@ -109,6 +111,9 @@ impl Desk {
             self.properties.push(Property::ResponseTopic(&response_topic));
             self.properties.push(Property::CorrelationData(&payload[..STAMP_BYTES]));
         }
+        for (name, value) in &lane.user_properties {
+            self.properties.push(Property::UserProperty(name, value));
+        }
         let properties = self.properties.as_properties();
         Publication { topic, payload, qos, retain: form.retain, properties, origin }
     }
@@ -116,7 +121,10 @@ impl Desk {
 
 impl Form {
     fn new(lane: &Lane) -> Result<Form, String> {
-        let payload = lane.payload.filling()?;
+        let mut payload = lane.payload.filling()?;
+        if lane.has_stamp {
+            payload.resize(payload.len().max(STAMP_BYTES), 0);
+        }
         let mut topic = String::new();
         let fixed = if lane.is_topic_fixed() { lane.publisher_count() } else { 0 };
         let topics = (0..fixed)

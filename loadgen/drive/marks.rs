@@ -14,6 +14,11 @@ pub(crate) struct Mark {
     pub(crate) at: Nanos,
     pub(crate) sent: u64,
     pub(crate) delivered: u64,
+    /// Bytes of their payloads.
+    #[serde(default)]
+    pub(crate) sent_bytes: u64,
+    #[serde(default)]
+    pub(crate) delivered_bytes: u64,
     pub(crate) connections: u64,
     /// The broker, if it is watched and still there.
     pub(crate) broker: Option<Usage>,
@@ -24,12 +29,13 @@ pub(crate) struct Mark {
 impl Mark {
     /// The counters now; the processes are sampled here.
     pub(crate) fn take(at: Nanos, counters: Counters, broker_pids: &[u32]) -> Mark {
-        let Counters { sent, delivered, open: connections, .. } = counters;
+        let Counters { sent, delivered, sent_bytes, delivered_bytes, open: connections, .. } = counters;
         let broker = match broker_pids {
             [] => None,
             pids => process::sample(pids).ok().map(|sample| sample.usage),
         };
-        Mark { at, sent, delivered, connections, broker, own: process::sample_self().usage }
+        let own = process::sample_self().usage;
+        Mark { at, sent, delivered, sent_bytes, delivered_bytes, connections, broker, own }
     }
 }
 
@@ -81,6 +87,8 @@ fn merged(one: Option<Mark>, other: Option<Mark>) -> Option<Mark> {
         at: one.at.max(other.at),
         sent: one.sent + other.sent,
         delivered: one.delivered + other.delivered,
+        sent_bytes: one.sent_bytes + other.sent_bytes,
+        delivered_bytes: one.delivered_bytes + other.delivered_bytes,
         connections: one.connections + other.connections,
         broker: one.broker.or(other.broker),
         own,

@@ -12,6 +12,7 @@
 //! | `hear` | bytes from the broker |
 //! | `speak` | bytes for the broker |
 //! | `steps` | the order of things |
+//! | `stepping` | where a stepped rate is |
 //! | `pinger`, `outbox`, `tally`, `marks` | signs of life, bytes of a turn, counts, samples |
 //! | `turns` | what the network reports, and what is done after each turn |
 //! | `replies` | answers to requests |
@@ -31,6 +32,7 @@ mod prober;
 mod proxy;
 mod replies;
 mod speak;
+mod stepping;
 mod steps;
 mod tally;
 #[cfg(test)]
@@ -61,6 +63,7 @@ use pacer::{Ending, Pacer};
 use pinger::Pinger;
 use prober::{Prober, probers};
 use replies::Replies;
+use stepping::Stepping;
 use steps::Phase;
 
 pub(crate) use marks::{Mark, Marks};
@@ -108,6 +111,8 @@ pub(crate) struct Bench {
     phase_began: Nanos,
     /// Whether messages become due.
     is_flowing: bool,
+    /// Where a stepped rate is, if there is one.
+    stepping: Option<Stepping>,
     /// Nothing due is published any more from then on.
     silent_from: Nanos,
     /// When everything awaited had come; a moment is left for what should not come.
@@ -182,6 +187,7 @@ impl Bench {
             phase: Phase::Stage(0),
             phase_began: 0,
             is_flowing: false,
+            stepping: Stepping::new(scenario),
             silent_from: Nanos::MAX,
             complete_since: None,
             is_subscribed: false,
@@ -239,6 +245,8 @@ impl Bench {
             acknowledged: tally.sum(|lane| lane.acknowledged),
             rejected: tally.sum(|lane| lane.rejected),
             delivered: counts.delivered,
+            sent_bytes: tally.sent_bytes,
+            delivered_bytes: tally.delivered_bytes,
             duplicated: counts.duplicated,
             out_of_order: counts.out_of_order,
             connected: tally.connected,
@@ -261,6 +269,7 @@ impl Bench {
             at,
             phase: self.phase_name(),
             is_measured: self.marks.open.is_some() && self.marks.close.is_none(),
+            step: self.stepping.as_ref().and_then(Stepping::at),
             counters: self.counters(),
         };
         self.series.roll(moment, &mut self.tally.recorders);
@@ -271,7 +280,8 @@ impl Bench {
         let tick = if self.is_waiting { MEETING_TICK } else { TICK };
         let pacers = self.pacers.iter().filter_map(Pacer::next_due);
         let pingers = self.pingers.iter().filter_map(Pinger::next_due);
-        let others = [self.dialer.next_due(), self.phase_deadline()].into_iter().flatten();
+        let step_end = self.stepping.as_ref().and_then(Stepping::next_end);
+        let others = [self.dialer.next_due(), self.phase_deadline(), step_end].into_iter().flatten();
         let probers = self.probers.iter().map(Prober::next_due);
         pacers
             .chain(pingers)
@@ -303,6 +313,10 @@ impl Bench {
         self.pacers.iter_mut().for_each(|pacer| pacer.forgive(now));
         if self.broken.is_none() && self.pacers.iter().any(Pacer::is_overrun) {
             self.broken = Some(Broken::Overrun);
+        }
+        while self.stepping.as_ref().and_then(Stepping::next_end).is_some_and(|end| now >= end) {
+            self.roll(now);
+            self.stepping.iter_mut().for_each(Stepping::advance);
         }
         if now >= self.series.next_due() {
             self.roll(now);

@@ -208,7 +208,7 @@ impl Bench {
 
     /// Publishes with one publisher until it has no more, has no room, or has had its share of this turn.
     fn publish_with(&mut self, at: usize, publisher: u32, now: Nanos) {
-        let Bench { pacers, desk, crowd, outbox, plan, .. } = self;
+        let Bench { pacers, desk, crowd, outbox, plan, tally, .. } = self;
         let (pacer, workload) = (&mut pacers[at], &plan.workload);
         let lane = &workload.lanes[at];
         let number = lane.publishers.start + publisher;
@@ -227,7 +227,9 @@ impl Bench {
                 break;
             }
             let origin = Origin { sender, sequence, intended, sent: now };
-            client.publish(terms, desk.write(workload, at, origin), out);
+            let publication = desk.write(workload, at, origin);
+            tally.sent_bytes += publication.payload.len() as u64;
+            client.publish(terms, publication, out);
             pacer.note_sent(publisher);
         }
         outbox.commit(number);

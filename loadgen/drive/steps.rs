@@ -12,6 +12,7 @@ use crate::workload::Subscribing;
 use super::Bench;
 use super::desk::Writing;
 use super::pacer::{Ending, Pacer};
+use super::stepping::Stepping;
 
 /// How long is waited for what should not come, a duplicate, after all has come that should.
 const SETTLE: Nanos = 200 * MILLISECOND;
@@ -147,9 +148,17 @@ impl Bench {
             Stage::Drain {} => self.is_drained(now),
             Stage::Clear {} => self.is_cleared(now),
             Stage::Subscribe {} | Stage::Cut { .. } => true,
-            _ => self.pacers.iter().all(Pacer::is_spent),
+            _ => self.pacers.iter().all(Pacer::is_spent) && self.is_enough_heard(),
         };
         (is_over && self.have_all_come()).then_some(now)
+    }
+
+    /// Whether who listens to others has heard as much as was asked for.
+    fn is_enough_heard(&self) -> bool {
+        let lanes = self.plan.workload.lanes.iter().zip(&self.tally.lanes);
+        lanes
+            .into_iter()
+            .all(|(lane, tally)| lane.heard_max.is_none_or(|most| tally.ledger.counts().delivered >= most))
     }
 
     /// Whether all parts of the run, if it has several, are through with the present stage.
@@ -197,6 +206,7 @@ impl Bench {
     /// Lets messages become due.
     fn flow(&mut self, from: Nanos, until: Nanos, factor: f64) {
         self.is_flowing = true;
+        self.stepping.iter_mut().for_each(|stepping| stepping.begin(from));
         self.silent_from = Nanos::MAX;
         self.pacers.iter_mut().for_each(|pacer| pacer.run(from, until, factor));
     }
@@ -212,6 +222,7 @@ impl Bench {
     /// Lets nothing become due.
     fn rest(&mut self, at: Nanos) {
         self.is_flowing = false;
+        self.stepping.iter_mut().for_each(Stepping::end);
         self.pacers.iter_mut().for_each(|pacer| pacer.rest(at));
     }
 

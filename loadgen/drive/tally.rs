@@ -103,6 +103,9 @@ pub(crate) struct Tally {
     pub(crate) recorders: Recorders,
     /// Messages at QoS 2 that came again before their release.
     pub(crate) repeated: u64,
+    /// Bytes of the payloads sent, and of those delivered for the first time.
+    pub(crate) sent_bytes: u64,
+    pub(crate) delivered_bytes: u64,
     pub(crate) pings: u64,
     pub(crate) pongs: u64,
     pub(crate) connected: u64,
@@ -130,6 +133,8 @@ impl Tally {
             measure_from: Nanos::MAX,
             recorders: Recorders::new(workload.lanes.len()),
             repeated: 0,
+            sent_bytes: 0,
+            delivered_bytes: 0,
             pings: 0,
             pongs: 0,
             connected: 0,
@@ -163,12 +168,18 @@ impl Tally {
     ) -> Option<(usize, u32)> {
         let stamp = Stamp::read(payload).filter(|stamp| stamp.run_tag == self.run_tag);
         let Some((stamp, at)) = stamp.and_then(|stamp| Some((stamp, workload.lane_of(stamp.sender)?))) else {
-            self.foreign += 1;
+            match workload.listening_lane(client) {
+                Some(at) => self.note_heard(at, payload.len(), now),
+                None => self.foreign += 1,
+            }
             return None;
         };
         let (lane, tally) = (&workload.lanes[at], &mut self.lanes[at]);
         if !lane.subscribers.contains(&client) {
-            tally.ledger.record_stray();
+            match workload.listening_lane(client) {
+                Some(at) => self.note_heard(at, payload.len(), now),
+                None => tally.ledger.record_stray(),
+            }
             return None;
         }
         let (publisher, subscriber) = (lane.publisher_of(stamp.sender), client - lane.subscribers.start);
@@ -176,6 +187,7 @@ impl Tally {
             return None;
         }
         self.last_progress = now;
+        self.delivered_bytes += payload.len() as u64;
         let recorders = &mut self.recorders.flows[at];
         match tally.asked_at {
             Some(asked_at) => recorders.latency.record(now.saturating_sub(asked_at)),
@@ -187,6 +199,13 @@ impl Tally {
             None => {}
         }
         Some((at, publisher))
+    }
+
+    /// Notes a message of somebody outside this run, which was listened for.
+    fn note_heard(&mut self, lane: usize, payload_bytes: usize, now: Nanos) {
+        self.delivered_bytes += payload_bytes as u64;
+        self.lanes[lane].ledger.record_heard();
+        self.last_progress = now;
     }
 
     /// Notes a message that is no request of this run, or has lost where its answer goes.
@@ -299,6 +318,26 @@ mod tests {
         assert_eq!(tally.last_progress, 20);
         let counts = tally.counts();
         assert_eq!((counts.strays, counts.duplicated, counts.delivered), (3, 1, 1));
+    }
+
+    #[test]
+    fn what_is_listened_for_is_delivered_whoever_sent_it() {
+        let text = "name = 'test'\n\
+            clients = [{ name = 's', count = 1 }]\n\
+            flows = [{ name = 'f', to = 's', filters = ['a/#'], pace = { kind = 'unpaced' } }]\n\
+            stages = [{ stage = 'ramp' }]";
+        let scenario = Scenario::from_toml(text).unwrap();
+        let workload = Workload::new(&scenario, 5, crate::workload::Share::WHOLE).unwrap();
+        let mut tally = Tally::new(&workload);
+        assert_eq!(tally.note_message(&workload, 0, b"short", 10), None);
+        assert_eq!(
+            tally.note_message(&workload, 0, &payload(5, 0, 1), 20),
+            None,
+            "it looks like one of ours"
+        );
+        assert_eq!((tally.counts().delivered, tally.counts().strays, tally.last_progress), (2, 0, 20));
+        let filters = workload.filters(0, crate::workload::Subscribing::OnConnect);
+        assert_eq!(filters, [("a/#".to_owned(), ringmq_protocol::Qos::AtLeastOnce)]);
     }
 
     #[test]

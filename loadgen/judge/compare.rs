@@ -23,20 +23,35 @@ pub(super) struct Compared {
     /// B / A with its interval.
     pub(super) ratio: Ratio,
     pub(super) finding: Finding,
+    /// Where rounds are undecided: how many of each side would decide, if the further ones are like these.
+    pub(super) rounds_to_decide: Option<u32>,
 }
 
 impl Compared {
-    /// Whether B is better or worse; none if there is no difference.
+    /// Whether B is better or worse; none if there is no difference, or none that could be told.
     pub(super) fn is_better(&self) -> Option<bool> {
         match self.finding {
-            Finding::NoDifference => None,
+            Finding::NoDifference | Finding::Undecided => None,
             Finding::Higher => Some(self.metric.is_better_higher()),
             Finding::Lower => Some(!self.metric.is_better_higher()),
         }
     }
 }
 
-/// Compares two reports. Exit code 0 if B is not worse, 1 if it is, 3 if the reports cannot tell.
+impl Compared {
+    /// What was found, for a reader.
+    fn in_words(&self) -> String {
+        match (self.finding, self.is_better(), self.rounds_to_decide) {
+            (Finding::Undecided, _, Some(rounds)) => format!("undecided, {rounds} rounds would decide"),
+            (Finding::Undecided, ..) => "undecided".into(),
+            (_, None, _) => "no difference".into(),
+            (_, Some(true), _) => "B is better".into(),
+            (_, Some(false), _) => "B is worse".into(),
+        }
+    }
+}
+
+/// Compares two reports. Exit code 0 if B is not shown to be worse, 1 if it is, 3 if a run was not valid.
 ///
 /// # Errors
 /// Files that cannot be read, and reports that have nothing to compare.
@@ -51,23 +66,32 @@ pub(super) fn compare(args: &CompareArgs) -> Result<u8, String> {
     }
     let compared = compared(&a, &b, args.threshold)?;
     let mut text = table(&compared);
-    let invalid: Vec<String> =
-        [("A", &a), ("B", &b)].into_iter().flat_map(|(name, report)| troubles(name, report)).collect();
-    invalid.iter().for_each(|line| text += line);
-    text += &verdict(&compared, args.threshold);
+    text += &troubles("A", &a);
+    text += &troubles("B", &b);
+    text += &format!("VERDICT: {}", verdict(&compared, args.threshold));
+    if compared.iter().any(|row| row.finding == Finding::Undecided) {
+        text += "Undecided: these runs are too short to tell. Longer ones may.\n";
+    }
     text += "The intervals tell how well each run knows its own figures. What differs from run to run is not in them:\n\
              `ringmq-bench versus` repeats both in turn and tells that too.\n";
     output::print(&text)?;
-    Ok(match compared.iter().any(|row| row.is_better() == Some(false)) {
+    Ok(code(&a, &b, &compared))
+}
+
+fn code(a: &Report, b: &Report, rows: &[Compared]) -> u8 {
+    match rows.iter().any(|row| row.is_better() == Some(false)) {
         _ if !a.is_valid() || !b.is_valid() => 3,
         true => 1,
         false => 0,
-    })
+    }
 }
 
-fn troubles(name: &str, report: &Report) -> Vec<String> {
-    let label = if report.is_valid() { "failed" } else { "INVALID" };
-    report.troubles().map(|trouble| format!("{name} {label}: {trouble}\n")).collect()
+/// A line for each check of a broker that failed, and for each reason not to believe its run.
+fn troubles(name: &str, report: &Report) -> String {
+    let lines = |label: &str, texts: &[String]| -> String {
+        texts.iter().map(|text| format!("{name} {label}: {text}\n")).collect()
+    };
+    lines("FAILED", report.failures()) + &lines("INVALID", report.objections())
 }
 
 /// The figures of two reports by their intervals.
@@ -102,6 +126,7 @@ pub(super) fn compared(a: &Report, b: &Report, threshold: f64) -> Result<Vec<Com
             b: figures_b[at],
             ratio,
             finding: ratio.finding(threshold),
+            rounds_to_decide: None,
         })
     });
     let mut rows: Vec<Compared> = rows.collect();
@@ -121,18 +146,14 @@ fn write_table(rows: &[Compared], out: &mut String) -> fmt::Result {
     writeln!(out, "{:<30} {:>13} {:>13} {:>8}   {:<17} finding", "", "A", "B", "B / A", "interval")?;
     for row in rows {
         let Ratio { value, low, high } = row.ratio;
-        let finding = match row.is_better() {
-            None => "no difference",
-            Some(true) => "B is better",
-            Some(false) => "B is worse",
-        };
         writeln!(
             out,
-            "{:<30} {:>13} {:>13} {value:>8.3}   {:<17} {finding}",
+            "{:<30} {:>13} {:>13} {value:>8.3}   {:<17} {}",
             row.metric.name(),
             figure(row.a),
             figure(row.b),
-            format!("{low:.3} to {high:.3}")
+            format!("{low:.3} to {high:.3}"),
+            row.in_words()
         )?;
     }
     Ok(())
@@ -149,20 +170,26 @@ fn figure(value: f64) -> String {
 
 /// What the figures say together.
 pub(super) fn verdict(rows: &[Compared], threshold: f64) -> String {
-    let names = |wanted: bool| {
-        let names = rows.iter().filter(|row| row.is_better() == Some(wanted)).map(|row| row.metric.name());
+    let names = |is_meant: &dyn Fn(&Compared) -> bool| {
+        let names = rows.iter().filter(|row| is_meant(row)).map(|row| row.metric.name());
         names.collect::<Vec<_>>().join("; ")
     };
-    let (better, worse) = (names(true), names(false));
+    let parts = [
+        ("B is better", names(&|row| row.is_better() == Some(true))),
+        ("B is worse", names(&|row| row.is_better() == Some(false))),
+        ("no difference", names(&|row| row.finding == Finding::NoDifference)),
+        ("undecided", names(&|row| row.finding == Finding::Undecided)),
+    ];
+    let told: Vec<String> = parts
+        .into_iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(what, names)| format!("{what}: {names}"))
+        .collect();
     let (confidence, percent) = ((1.0 - FALSE_CHANCE) * 100.0, threshold * 100.0);
-    let terms =
-        format!("all intervals together at {confidence:.0} %, effects below {percent:.0} % not counted");
-    match (better.is_empty(), worse.is_empty()) {
-        (true, true) => format!("VERDICT: no difference ({terms})\n"),
-        (false, true) => format!("VERDICT: B is better: {better} ({terms})\n"),
-        (true, false) => format!("VERDICT: B is worse: {worse} ({terms})\n"),
-        (false, false) => format!("VERDICT: B is better: {better}; worse: {worse} ({terms})\n"),
-    }
+    format!(
+        "{} (all intervals together at {confidence:.0} %; no difference means less than {percent:.0} %)\n",
+        told.join(". ")
+    )
 }
 
 #[cfg(test)]
@@ -197,11 +224,46 @@ mod tests {
         assert!((rows[1].ratio.value - 1.5).abs() < 0.02, "{:?}", rows[1]);
         let text = verdict(&rows, 0.05);
         assert!(
-            text.starts_with("VERDICT: B is better: broker CPU per delivery, us; worse: latency p50, us;"),
+            text.starts_with(
+                "B is better: broker CPU per delivery, \u{b5}s. B is worse: latency p50, \u{b5}s;"
+            ),
             "{text}"
         );
+        assert!(text.contains(". no difference: delivered per second ("), "{text}");
         let same = compared(&a, &a, 0.05).unwrap();
-        assert!(verdict(&same, 0.05).starts_with("VERDICT: no difference"));
+        let mut invalid = a.clone();
+        invalid.object("the run was interrupted");
+        assert_eq!([code(&a, &a, &same), code(&a, &b, &rows), code(&a, &invalid, &same)], [0, 1, 3]);
+        assert!(verdict(&same, 0.05).starts_with("no difference: delivered per second;"));
+    }
+
+    #[test]
+    fn what_two_runs_cannot_tell_is_undecided_and_not_the_same() {
+        let restless = |factor: u64| {
+            let seconds: Vec<_> =
+                (0..12_u64).map(|second| (1000, 100 + factor * (second * 7 % 5), 0.5)).collect();
+            report_of(&seconds)
+        };
+        let rows = compared(&restless(40), &restless(41), 0.02).unwrap();
+        let of = |metric| rows.iter().find(|row| row.metric == metric).unwrap();
+        assert_eq!(of(Metric::DeliveredPerS).finding, Finding::NoDifference);
+        assert_eq!(of(Metric::LatencyP50Us).finding, Finding::Undecided);
+        assert_eq!(of(Metric::LatencyP50Us).is_better(), None);
+        let text = table(&rows) + &verdict(&rows, 0.02);
+        assert!(text.contains("undecided") && text.contains(". undecided: latency p50, \u{b5}s"), "{text}");
+    }
+
+    #[test]
+    fn what_the_broker_failed_is_not_told_as_invalid() {
+        let mut report = run(1000, 200, 0.5);
+        assert_eq!(troubles("A", &report), "");
+        report.fail("7 messages lost at QoS 1");
+        report.object("the generator stood still for 1.00 s");
+        let told = troubles("A", &report);
+        assert_eq!(
+            told,
+            "A FAILED: 7 messages lost at QoS 1\nA INVALID: the generator stood still for 1.00 s\n"
+        );
     }
 
     #[test]

@@ -7,8 +7,10 @@ mod files;
 mod verify;
 mod versus;
 
+pub(crate) use versus::ROUNDS_MAX;
+
 use crate::cli::{JudgeArgs, ShowArgs};
-use crate::output;
+use crate::{output, run};
 
 /// Does what was asked for. Returns the exit code.
 ///
@@ -27,11 +29,11 @@ pub(crate) fn judge(args: &JudgeArgs) -> Result<u8, String> {
 fn show(args: &ShowArgs) -> Result<u8, String> {
     let report = files::read_report(&args.report)?;
     output::print(&report.to_text())?;
-    if let Some(path) = &args.csv {
-        output::write_file(path, &report.to_csv())?;
-    }
-    if let Some(path) = &args.html {
-        output::write_file(path, &report.to_html())?;
-    }
-    Ok(report.exit_code())
+    let csv = args.csv.as_ref().map_or(Ok(()), |path| output::write_file(path, &report.to_csv()));
+    let html = args.html.as_ref().map_or(Ok(()), |path| output::write_file(path, &report.to_html()));
+    let hgrm = match &args.hgrm {
+        Some(path) => output::write_file(path, &report.to_hgrm()?),
+        None => Ok(()),
+    };
+    Ok(run::with_places(csv.and(html).and(hgrm), report.exit_code()))
 }

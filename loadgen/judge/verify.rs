@@ -14,7 +14,7 @@ use super::compare::{Compared, compared, table};
 use super::files;
 
 /// Runs the scenario of a report again and compares. Exit code 0 if every figure is inside its interval, 1 if one is not,
-/// 3 if one of the runs was not valid.
+/// 3 if one of the runs was not valid, or they cannot tell, 4 if the new report could not be written.
 ///
 /// # Errors
 /// A report that cannot be verified, and what keeps the run from starting.
@@ -28,46 +28,77 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<u8, String> {
         ));
     }
     let again = run::measure(Plan::new(original.scenario().clone(), &args.target)?)?;
-    output::write_results(&again, &args.target.output)?;
+    let written = output::write_results(&again, &args.target.output);
     let rows = compared(&original, &again, args.tolerance)?;
     output::print(&format!("{}{}", table(&rows), conclusion(&rows, args.tolerance)))?;
-    Ok(code(&original, &again, &rows))
+    Ok(run::with_places(written, code(&original, &again, &rows, args.tolerance)))
 }
 
-fn code(original: &Report, again: &Report, rows: &[Compared]) -> u8 {
-    match rows.iter().all(|row| row.finding == Finding::NoDifference) {
-        _ if !original.is_valid() || !again.is_valid() => 3,
-        true => 0,
-        false => 1,
+/// Where a figure of the second run is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    Inside,
+    Outside,
+    /// Off by more than the tolerance, and perhaps by chance.
+    Undecided,
+}
+
+impl Place {
+    fn of(row: &Compared, tolerance: f64) -> Place {
+        let (low, high) = allowed(row, tolerance);
+        match row.finding {
+            Finding::Lower | Finding::Higher => Place::Outside,
+            Finding::NoDifference => Place::Inside,
+            Finding::Undecided if (low..=high).contains(&row.b) => Place::Inside,
+            Finding::Undecided => Place::Undecided,
+        }
     }
 }
 
-/// A line for each figure: the original one with the interval that it allows, and the new one.
+fn code(original: &Report, again: &Report, rows: &[Compared], tolerance: f64) -> u8 {
+    let has = |place| rows.iter().any(|row| Place::of(row, tolerance) == place);
+    match (original.is_valid() && again.is_valid(), has(Place::Outside), has(Place::Undecided)) {
+        (false, ..) => 3,
+        (true, true, _) => 1,
+        (true, false, true) => 3,
+        (true, false, false) => 0,
+    }
+}
+
+/// A line for each figure: the original one with what it allows, and the new one.
 fn conclusion(rows: &[Compared], tolerance: f64) -> String {
     let line = |row: &Compared| {
         let (low, high) = allowed(row, tolerance);
-        let place = if row.finding == Finding::NoDifference { "inside" } else { "OUTSIDE" };
+        let place = match Place::of(row, tolerance) {
+            Place::Inside => "inside",
+            Place::Outside => "OUTSIDE",
+            Place::Undecided => "UNDECIDED",
+        };
         format!(
-            "{place:<8} {}: {:.4} now, {low:.4} to {high:.4} allowed around {:.4}\n",
+            "{place:<9} {}: {:.4} now, {low:.4} to {high:.4} allowed around {:.4}\n",
             row.metric.name(),
             row.b,
             row.a
         )
     };
     let mut text: String = rows.iter().map(line).collect();
-    let outside = rows.iter().filter(|row| row.finding != Finding::NoDifference).count();
-    text += &match outside {
-        0 => "VERIFIED: every figure is inside its interval\n".to_owned(),
-        count => format!("NOT VERIFIED: {count} of {} figures are outside their intervals\n", rows.len()),
+    let count = |place| rows.iter().filter(|row| Place::of(row, tolerance) == place).count();
+    text += &match (count(Place::Outside), count(Place::Undecided)) {
+        (0, 0) => "VERIFIED: every figure is inside its interval\n".to_owned(),
+        (0, count) => format!(
+            "UNDECIDED: {count} of {} figures are off, and these runs are too short to tell whether that is chance\n",
+            rows.len()
+        ),
+        (count, _) => {
+            format!("NOT VERIFIED: {count} of {} figures are outside their intervals\n", rows.len())
+        }
     };
     text
 }
 
-/// What the new figure may be: off by the tolerance, or by as much as both runs are unsure of theirs.
+/// What the new figure may be: off by the tolerance, upward as far as downward.
 fn allowed(row: &Compared, tolerance: f64) -> (f64, f64) {
-    let (down, up) = (row.ratio.value / row.ratio.low, row.ratio.high / row.ratio.value);
-    let tolerated = 1.0 + tolerance;
-    (row.a / up.max(tolerated), row.a * down.max(tolerated))
+    (row.a / (1.0 + tolerance), row.a * (1.0 + tolerance))
 }
 
 #[cfg(test)]
@@ -81,6 +112,13 @@ mod tests {
         report_of(&seconds)
     }
 
+    /// The first second is slower by so many times.
+    fn restless(factor: u64) -> Report {
+        let seconds: Vec<_> =
+            (0..12_u64).map(|second| (1000, if second == 0 { 100 * factor } else { 100 }, 0.2)).collect();
+        report_of(&seconds)
+    }
+
     #[test]
     fn figures_are_inside_or_outside() {
         let original = run(1000, 100);
@@ -88,14 +126,26 @@ mod tests {
             [(run(1000, 104), 0, "VERIFIED: every figure"), (run(1000, 150), 1, "NOT VERIFIED: 3 of 5")]
         {
             let rows = compared(&original, &again, 0.1).unwrap();
-            assert_eq!(code(&original, &again, &rows), code_expected);
+            assert_eq!(code(&original, &again, &rows, 0.1), code_expected);
             let text = conclusion(&rows, 0.1);
             assert!(text.contains(word), "{text}");
             for row in &rows {
                 let (low, high) = allowed(row, 0.1);
                 let is_inside = row.b >= low && row.b <= high;
-                assert_eq!(is_inside, row.finding == Finding::NoDifference, "{row:?} {low} {high}");
+                assert_eq!(is_inside, Place::of(row, 0.1) == Place::Inside, "{row:?} {low} {high}");
             }
         }
+    }
+
+    #[test]
+    fn a_figure_that_is_off_perhaps_by_chance_is_not_verified() {
+        let (original, again) = (restless(3), run(1000, 100));
+        let rows = compared(&original, &again, 0.1).unwrap();
+        let text = conclusion(&rows, 0.1);
+        assert!(
+            text.contains("UNDECIDED latency p99, \u{b5}s: 100") && text.contains("UNDECIDED: "),
+            "{text}"
+        );
+        assert_eq!(code(&original, &again, &rows, 0.1), 3, "{text}");
     }
 }

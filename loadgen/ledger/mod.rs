@@ -134,6 +134,11 @@ impl Ledger {
         self.counts.strays += 1;
     }
 
+    /// Notes a message of somebody outside this run, which was listened for.
+    pub(crate) fn record_heard(&mut self) {
+        self.counts.delivered += 1;
+    }
+
     /// Notes that message `number` of a publisher reached a subscriber. True if it is the first time.
     pub(crate) fn record(&mut self, publisher: u32, subscriber: u32, number: u32) -> bool {
         if publisher >= self.publishers || number == u32::MAX || self.is_misled(publisher, subscriber, number)

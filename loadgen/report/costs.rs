@@ -127,6 +127,11 @@ fn idle_mark(outcome: &Outcome) -> Option<&Mark> {
     if open.is_some() { None } else { held.as_ref().or(connected.as_ref()) }
 }
 
+/// Whether memory per connection is known of a watched broker.
+pub(super) fn has_idle_memory(outcome: &Outcome) -> bool {
+    idle_mark(outcome).is_some_and(|mark| mark.broker.is_some())
+}
+
 fn bytes_per_connection(
     from: Option<&Mark>,
     to: Option<&Mark>,

@@ -32,14 +32,14 @@ impl Metric {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Metric::DeliveredPerS => "delivered per second",
-            Metric::LatencyP50Us => "latency p50, us",
-            Metric::LatencyP99Us => "latency p99, us",
-            Metric::LatencyP999Us => "latency p99.9, us",
-            Metric::CpuUsPerDelivered => "broker CPU per delivery, us",
+            Metric::LatencyP50Us => "latency p50, \u{b5}s",
+            Metric::LatencyP99Us => "latency p99, \u{b5}s",
+            Metric::LatencyP999Us => "latency p99.9, \u{b5}s",
+            Metric::CpuUsPerDelivered => "broker CPU per delivery, \u{b5}s",
             Metric::ConnectedPerS => "connections per second",
-            Metric::ConnectingP50Us => "connecting p50, us",
-            Metric::ConnectingP99Us => "connecting p99, us",
-            Metric::CpuUsPerConnection => "broker CPU per connection, us",
+            Metric::ConnectingP50Us => "connecting p50, \u{b5}s",
+            Metric::ConnectingP99Us => "connecting p99, \u{b5}s",
+            Metric::CpuUsPerConnection => "broker CPU per connection, \u{b5}s",
             Metric::BytesPerConnection => "broker bytes per connection",
             Metric::BrokerRssBytes => "broker memory, bytes",
         }
@@ -125,9 +125,19 @@ impl Report {
         self.verdict.is_passed
     }
 
+    /// Which checks of the broker failed.
+    pub(crate) fn failures(&self) -> &[String] {
+        &self.verdict.failures
+    }
+
+    /// Why the run is not valid: what kept the generator from its schedule.
+    pub(crate) fn objections(&self) -> &[String] {
+        &self.verdict.invalid
+    }
+
     /// Why the run is not valid or has failed.
     pub(crate) fn troubles(&self) -> impl Iterator<Item = &str> {
-        self.verdict.failures.iter().chain(&self.verdict.invalid).map(String::as_str)
+        self.failures().iter().chain(self.objections()).map(String::as_str)
     }
 }
 

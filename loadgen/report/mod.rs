@@ -10,9 +10,11 @@ mod figures;
 mod flows;
 mod html;
 mod offenders;
+mod steps;
 #[cfg(test)]
 pub(crate) mod tests;
 mod text;
+mod thresholds;
 mod verdict;
 
 use std::collections::BTreeMap;
@@ -24,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::{Nanos, seconds};
 use crate::drive::{Mark, Outcome, Probes, Tally};
 use crate::host::{HostFacts, ProcessFacts};
-use crate::latency::Summary;
+use crate::latency::{Latency, Summary};
 use crate::plan::{Plan, TargetSummary};
 use crate::scenario::Scenario;
 use crate::search::Search;
@@ -33,9 +35,12 @@ use crate::series::{Distribution, Row};
 use costs::{BrokerCosts, GeneratorCosts};
 use flows::{FlowCounts, MessageCounts, Times};
 use offenders::OffenderRow;
+use steps::StepFigures;
 use verdict::Verdict;
 
 pub(crate) use figures::{Intervals, Metric};
+pub(crate) use thresholds::Threshold;
+pub(crate) use verdict::unbegun;
 
 /// Number of the JSON form.
 const SCHEMA: u32 = 3;
@@ -143,8 +148,16 @@ struct Flowed {
     measured_s: f64,
     sent_per_s: f64,
     delivered_per_s: f64,
+    /// Bytes of payloads.
+    #[serde(default)]
+    sent_bytes_per_s: f64,
+    #[serde(default)]
+    delivered_bytes_per_s: f64,
     #[serde(flatten)]
     times: Times,
+    /// The figures of each step of a stepped rate.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<StepFigures>,
     /// How late the generator itself looked at what was due.
     lag: Summary,
     /// The counts by flow.
@@ -161,7 +174,7 @@ impl Report {
         let connections = Connections::new(plan, outcome);
         let traffic = plan.workload.has_traffic().then(|| Flowed::new(plan, outcome));
         let generator = GeneratorCosts::new(outcome, host, broker);
-        Report {
+        let mut report = Report {
             schema: SCHEMA,
             tool: env!("CARGO_PKG_NAME").into(),
             version: env!("CARGO_PKG_VERSION").into(),
@@ -181,7 +194,9 @@ impl Report {
             generator,
             search: None,
             series: outcome.recording.rows.clone(),
-        }
+        };
+        report.judge_by(&plan.thresholds);
+        report
     }
 
     /// The report as the result of a search.
@@ -218,6 +233,18 @@ impl Report {
         html::page(self)
     }
 
+    /// The percentiles of the latency, or of connecting where there are no messages, as a table for HdrHistogram plotters.
+    ///
+    /// # Errors
+    /// A histogram that cannot be read.
+    pub(crate) fn to_hgrm(&self) -> Result<String, String> {
+        let distribution = match &self.traffic {
+            Some(traffic) => &traffic.times.latency,
+            None => &self.connections.time,
+        };
+        Ok(Latency::from_text(&distribution.histogram)?.to_hgrm())
+    }
+
     /// The report for a reader.
     pub(crate) fn to_text(&self) -> String {
         let mut text = String::new();
@@ -226,13 +253,9 @@ impl Report {
         text
     }
 
-    /// 0 all well, 1 a check failed, 3 an invalid run.
+    /// 0 all well, 1 a check failed, 3 an invalid run; of a search what it has found.
     pub(crate) fn exit_code(&self) -> u8 {
-        let is_in_vain = self.search.as_ref().is_some_and(|search| search.highest_per_s.is_none());
-        match self.verdict.exit_code() {
-            0 if is_in_vain => 1,
-            code => code,
-        }
+        self.search.as_ref().map_or_else(|| self.verdict.exit_code(), Search::exit_code)
     }
 }
 
@@ -290,6 +313,9 @@ impl Flowed {
             measured_s: seconds(window),
             sent_per_s: per_second(grown(|mark| mark.sent), window),
             delivered_per_s: per_second(grown(|mark| mark.delivered), window),
+            sent_bytes_per_s: per_second(grown(|mark| mark.sent_bytes), window),
+            delivered_bytes_per_s: per_second(grown(|mark| mark.delivered_bytes), window),
+            steps: steps::figures(&plan.scenario, &recording.rows),
             times: Times::new(&recording.totals.all_flows()),
             lag: *lag,
             offender_count: offenders::count(outcome),

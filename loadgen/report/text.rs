@@ -6,13 +6,34 @@ use std::fmt::{self, Write};
 
 use crate::latency::Summary;
 use crate::search::Search;
+use crate::words::{Micros, bytes, date_and_time, grouped, rate};
 
 use super::costs::{BrokerCosts, GeneratorCosts, Headroom, Span};
 use super::offenders::OffenderRow;
+use super::steps::StepFigures;
 use super::{Connections, FlowCounts, Flowed, MessageCounts, ProbeCounts, Report};
 
 /// Publishers that a reader at a terminal is told of.
 const OFFENDERS_SHOWN: usize = 5;
+
+/// The columns of durations: their names, and how many durations there must be for one to be more than a guess.
+const PERCENTILES: [(&str, u64, fn(&Summary) -> f64); 6] = [
+    ("p50", 1, |summary| summary.p50_us),
+    ("p90", 10, |summary| summary.p90_us),
+    ("p99", 100, |summary| summary.p99_us),
+    ("p99.9", 1_000, |summary| summary.p999_us),
+    ("p99.99", 10_000, |summary| summary.p9999_us),
+    ("max", 1, |summary| summary.max_us),
+];
+
+/// What the names of figures mean, as far as they stand in a report.
+const LEGEND: &[(&str, &str)] = &[
+    ("latency", "from the time a message was due until a subscriber had it"),
+    ("service", "from the time it left until a subscriber had it"),
+    ("ack", "from the time it was due until its PUBACK or PUBCOMP"),
+    ("own lag", "how late the generator itself was, which latency contains"),
+    ("headroom", "what the generator's one thread had left; with less than 5 % the run is not valid"),
+];
 
 /// Writes all of it.
 pub(super) fn write_report(report: &Report, out: &mut String) -> fmt::Result {
@@ -21,6 +42,10 @@ pub(super) fn write_report(report: &Report, out: &mut String) -> fmt::Result {
     if let Some(traffic) = &report.traffic {
         write_traffic(traffic, out)?;
     }
+    write_durations(report, out)?;
+    if let Some(traffic) = &report.traffic {
+        write_steps(&traffic.steps, out)?;
+    }
     if let Some(broker) = &report.broker {
         write_broker(broker, out)?;
     }
@@ -28,20 +53,33 @@ pub(super) fn write_report(report: &Report, out: &mut String) -> fmt::Result {
     if let Some(search) = &report.search {
         write_search(search, out)?;
     }
-    write_verdict(report, out)
+    write_verdict(report, out)?;
+    write_legend(out)
 }
 
 fn write_head(report: &Report, out: &mut String) -> fmt::Result {
-    let Report { scenario, target, .. } = report;
+    let Report { scenario, target, host, .. } = report;
     let scheme = if target.tls { "tls" } else { "tcp" };
     write!(out, "{} to {scheme}://{}", scenario.name, target.broker)?;
     writeln!(out, ", {}, seed {}, {}", scenario.clients_in_words(), scenario.seed, report.engine)?;
+    let started = date_and_time(report.started_unix_s);
+    writeln!(out, "{started}, {} {}, Linux {}", report.tool, report.version, host.kernel)?;
+    let guest = if host.virtualisation.is_some() { ", a virtual machine" } else { "" };
+    let memory = bytes(host.memory_bytes as f64);
+    writeln!(out, "machine       {}, {} CPUs, {memory}{guest}", host.cpu_model, host.cpus)?;
+    for process in report.broker.iter().flat_map(|broker| &broker.processes) {
+        writeln!(
+            out,
+            "broker        {} (process {}, CPUs {})",
+            process.command, process.pid, process.cpus_allowed
+        )?;
+    }
     if !target.agents.is_empty() {
         let mut errors: Vec<f64> = target.agents.iter().map(|agent| agent.clock_error_us).collect();
         errors.sort_by(f64::total_cmp);
         let bound: f64 = errors.iter().rev().take(2).sum();
         let count = errors.len();
-        writeln!(out, "agents        {count}; latencies from one to another are right to {bound:.0} us")?;
+        writeln!(out, "agents        {count}; latencies from one to another are right to {}", Micros(bound))?;
     }
     if scenario.scale != 1.0 {
         writeln!(out, "scale         {} of the original scenario", scenario.scale)?;
@@ -53,56 +91,120 @@ fn write_head(report: &Report, out: &mut String) -> fmt::Result {
 }
 
 fn write_connections(connections: &Connections, out: &mut String) -> fmt::Result {
-    let Connections { asked, ready, faults, seconds, per_s, time, .. } = connections;
+    let Connections { asked, ready, faults, seconds, per_s, .. } = connections;
+    let (ready, asked, per_s) = (grouped(*ready), grouped((*asked).into()), rate(*per_s));
     writeln!(
         out,
-        "connections   {ready} of {asked} ready in {seconds:.2} s ({per_s:.0}/s), {faults} failed or ended"
+        "connections   {ready} of {asked} ready in {seconds:.2} s ({per_s}), {faults} failed or ended"
     )?;
     for (text, count) in &connections.fault_texts {
         writeln!(out, "              {count} x {text}")?;
     }
-    write_distribution("connecting", &time.summary, out)?;
     if connections.lost + connections.cut > 0 {
         let Connections { lost, cut, recovered, missing, sessions_lost, .. } = connections;
         writeln!(
             out,
-            "recovery      {lost} lost, {cut} cut, {recovered} back, {missing} missing, {sessions_lost} sessions forgotten"
+            "recovery      {lost} lost, {cut} cut, {recovered} back, {missing} missing, sessions forgotten: {sessions_lost}"
         )?;
     }
-    write_distribution("recovery", &connections.recovery.summary, out)?;
-    if let Some(ProbeCounts { made, failed, missed, time }) = &connections.probes {
+    if let Some(ProbeCounts { made, failed, missed, .. }) = &connections.probes {
         writeln!(out, "probes        {made} made, {failed} failed, {missed} missed")?;
-        write_distribution("probing", &time.summary, out)?;
     }
     Ok(())
 }
 
 fn write_traffic(traffic: &Flowed, out: &mut String) -> fmt::Result {
     let MessageCounts { sent, expected, delivered, lost, duplicated, out_of_order, .. } = &traffic.counts;
-    write!(out, "messages      {sent} sent, {delivered} ")?;
+    write!(out, "messages      {} sent, {} ", grouped(*sent), grouped(*delivered))?;
     if *expected > 0 {
-        write!(out, "of {expected} ")?;
+        write!(out, "of {} ", grouped(*expected))?;
     }
-    writeln!(out, "delivered")?;
-    writeln!(out, "              {lost} lost, {duplicated} duplicated, {out_of_order} out of order")?;
+    writeln!(out, "delivered, those of a warm-up among them")?;
+    writeln!(
+        out,
+        "              {} lost, {} duplicated, {} out of order",
+        grouped(*lost),
+        grouped(*duplicated),
+        grouped(*out_of_order)
+    )?;
     write_offenders(traffic, out)?;
     write!(out, "rate          ")?;
     if traffic.sent_per_s > 0.0 {
-        write!(out, "{:.0}/s sent, ", traffic.sent_per_s)?;
+        write!(out, "{} sent, ", rate(traffic.sent_per_s))?;
     }
-    writeln!(out, "{:.0}/s delivered over {:.2} s", traffic.delivered_per_s, traffic.measured_s)?;
-    write_distribution("latency", &traffic.times.latency.summary, out)?;
-    write_distribution("service", &traffic.times.service.summary, out)?;
-    write_distribution("ack", &traffic.times.acknowledgement.summary, out)?;
-    write_distribution("own lag", &traffic.lag, out)?;
+    let payloads = bytes(traffic.delivered_bytes_per_s);
+    let delivered = rate(traffic.delivered_per_s);
+    writeln!(out, "{delivered} delivered ({payloads}/s) over {:.2} s", traffic.measured_s)?;
     for FlowCounts { name, counts, times, .. } in &traffic.flows {
-        let Some(times) = times else { continue };
-        writeln!(
-            out,
-            "{name:<13} {} sent, {} delivered, {} lost",
-            counts.sent, counts.delivered, counts.lost
-        )?;
-        write_distribution("", &times.latency.summary, out)?;
+        if times.is_some() {
+            writeln!(
+                out,
+                "{name:<13} {} sent, {} delivered, {} lost",
+                grouped(counts.sent),
+                grouped(counts.delivered),
+                grouped(counts.lost)
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// All distributions, one below the other.
+fn write_durations(report: &Report, out: &mut String) -> fmt::Result {
+    let connections = &report.connections;
+    let mut rows =
+        vec![("connecting", &connections.time.summary), ("recovery", &connections.recovery.summary)];
+    rows.extend(connections.probes.as_ref().map(|probes| ("probing", &probes.time.summary)));
+    if let Some(traffic) = &report.traffic {
+        rows.extend([
+            ("latency", &traffic.times.latency.summary),
+            ("service", &traffic.times.service.summary),
+            ("ack", &traffic.times.acknowledgement.summary),
+            ("own lag", &traffic.lag),
+        ]);
+        let several = traffic.flows.iter().filter_map(|flow| Some((flow, flow.times.as_ref()?)));
+        rows.extend(several.map(|(flow, times)| (flow.name.as_str(), &times.latency.summary)));
+    }
+    rows.retain(|(_, summary)| summary.count > 0);
+    if rows.is_empty() {
+        return Ok(());
+    }
+    write!(out, "{:<13}", "")?;
+    PERCENTILES.iter().try_for_each(|(name, ..)| write!(out, " {name:>10}"))?;
+    writeln!(out)?;
+    for (name, summary) in rows {
+        write_row(name, summary, out)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn write_row(name: &str, summary: &Summary, out: &mut String) -> fmt::Result {
+    write!(out, "{name:<13}")?;
+    for (_, least, of) in PERCENTILES {
+        match summary.count >= least {
+            true => write!(out, " {:>10}", Micros(of(summary)))?,
+            false => write!(out, " {:>10}", "-")?,
+        }
+    }
+    Ok(())
+}
+
+/// A line for each step: what was asked for, what came of it, and the latency of what was delivered meanwhile.
+fn write_steps(steps: &[StepFigures], out: &mut String) -> fmt::Result {
+    if steps.is_empty() {
+        return Ok(());
+    }
+    write!(out, "{:<13}", "steps")?;
+    PERCENTILES.iter().try_for_each(|(name, ..)| write!(out, " {name:>10}"))?;
+    writeln!(out, "   delivered")?;
+    for step in steps {
+        write_row(&rate(step.rate_per_s), &step.latency, out)?;
+        write!(out, "   {} over {:.1} s", rate(step.delivered_per_s), step.seconds)?;
+        if let Some(us) = step.cpu_us_per_delivered {
+            write!(out, ", {us:.2} \u{b5}s of the broker's CPU each")?;
+        }
+        writeln!(out)?;
     }
     Ok(())
 }
@@ -137,7 +239,7 @@ fn write_broker(broker: &BrokerCosts, out: &mut String) -> fmt::Result {
         (broker.cpu_us_per_delivered, "per message delivered"),
     ] {
         if let Some(figure) = figure {
-            writeln!(out, "              {figure:.3} us {what}")?;
+            writeln!(out, "              {figure:.3} \u{b5}s {what}")?;
         }
     }
     let mib = |bytes: u64| bytes as f64 / (1 << 20) as f64;
@@ -162,7 +264,7 @@ fn write_generator(generator: &GeneratorCosts, out: &mut String) -> fmt::Result 
         write!(out, ", {}", Cpu(span))?;
     }
     if let Some(figure) = generator.cpu_us_per_message {
-        write!(out, ", {figure:.3} us per message sent or received")?;
+        write!(out, ", {figure:.3} \u{b5}s per message sent or received")?;
     }
     match generator.bytes_per_connection {
         Some(bytes) => writeln!(out, ", {bytes:.0} bytes per connection")?,
@@ -180,20 +282,19 @@ fn write_search(search: &Search, out: &mut String) -> fmt::Result {
     for step in &search.steps {
         writeln!(out, "tried         {}", step.in_words(&search.bound))?;
     }
-    match search.highest_per_s {
-        Some(rate) => writeln!(
-            out,
-            "highest rate  {rate:.0}/s with {}; the figures above are of that run",
-            search.bound
-        ),
-        None => writeln!(out, "FAILED        no rate was found with {}", search.bound),
-    }
+    let (name, text) = search.in_words();
+    let which = if search.highest_per_s.is_some() { "that run" } else { "the last run" };
+    writeln!(out, "{name:<13} {text}. The figures above are of {which}")
 }
 
 fn write_verdict(report: &Report, out: &mut String) -> fmt::Result {
     let verdict = &report.verdict;
     for note in &verdict.notes {
         writeln!(out, "note          {note}")?;
+    }
+    for judged in &verdict.thresholds {
+        let word = if judged.is_crossed { "FAILED" } else { "ok" };
+        writeln!(out, "threshold     {}: {}, {word}", judged.fail_if, judged.found_in_words())?;
     }
     for failure in &verdict.failures {
         writeln!(out, "FAILED        {failure}")?;
@@ -207,34 +308,14 @@ fn write_verdict(report: &Report, out: &mut String) -> fmt::Result {
     }
 }
 
-fn write_distribution(name: &str, summary: &Summary, out: &mut String) -> fmt::Result {
-    let Summary { count, p50_us, p90_us, p99_us, p999_us, p9999_us, max_us, .. } = *summary;
-    if count == 0 {
-        return Ok(());
+fn write_legend(out: &mut String) -> fmt::Result {
+    // A name that is explained and does not occur would make a reader look for it.
+    let is_there = |name: &str| out.lines().any(|line| line.starts_with(&format!("{name:<14}")));
+    let told: Vec<_> = LEGEND.iter().filter(|(name, _)| is_there(name)).collect();
+    if !told.is_empty() {
+        writeln!(out)?;
     }
-    writeln!(
-        out,
-        "{name:<13} p50 {}  p90 {}  p99 {}  p99.9 {}  p99.99 {}  max {}",
-        Micros(p50_us),
-        Micros(p90_us),
-        Micros(p99_us),
-        Micros(p999_us),
-        Micros(p9999_us),
-        Micros(max_us)
-    )
-}
-
-/// A duration in a unit that suits it.
-struct Micros(f64);
-
-impl fmt::Display for Micros {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            us if us < 1e3 => write!(out, "{us:.1} us"),
-            us if us < 1e6 => write!(out, "{:.2} ms", us / 1e3),
-            us => write!(out, "{:.2} s", us / 1e6),
-        }
-    }
+    told.into_iter().try_for_each(|(name, meaning)| writeln!(out, "{name}: {meaning}"))
 }
 
 /// CPU use in words.
@@ -244,16 +325,5 @@ impl fmt::Display for Cpu<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Span { seconds, user_s, system_s, cores, .. } = self.0;
         write!(out, "{cores:.2} cores over {seconds:.2} s (user {user_s:.2} s, system {system_s:.2} s)")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_have_the_unit_that_suits_them() {
-        let shown = [0.5, 999.94, 1000.0, 1_234_567.0].map(|us| Micros(us).to_string());
-        assert_eq!(shown, ["0.5 us", "999.9 us", "1.00 ms", "1.23 s"]);
     }
 }

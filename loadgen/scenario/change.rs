@@ -4,22 +4,47 @@
 
 use toml::{Table, Value};
 
-use super::{Level, Scenario, Stage};
+use super::{Level, Scenario, Span, Stage};
 
 /// The scenario of a TOML text with single values changed, each as `path=value`.
 ///
 /// # Errors
 /// What is wrong with the text, a path or a value.
 pub(crate) fn with_changes(text: &str, changes: &[String]) -> Result<Scenario, String> {
-    let mut scenario = Scenario::from_toml(text)?;
-    if !changes.is_empty() {
-        let mut table: Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
-        for change in changes {
-            apply(&mut table, change).map_err(|why| format!("--set {change}: {why}"))?;
-        }
-        scenario = Scenario::from_toml(&table.to_string())?;
+    let scenario = Scenario::from_toml(text)?;
+    if changes.is_empty() {
+        return Ok(scenario);
     }
-    Ok(scenario)
+    let mut table: Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
+    for change in changes {
+        let wrong = |why: &str| format!("--set {change}: {why}");
+        apply(&mut table, change).map_err(|why| wrong(&why))?;
+        // What cannot be read is the fault of this change, and has no line that the user could look up.
+        let read: Result<Scenario, _> = table.clone().try_into();
+        read.map_err(|error: toml::de::Error| {
+            wrong(&format!("{}{}", error.message().trim(), place(&table, change)))
+        })?;
+    }
+    let read: Result<Scenario, _> = table.try_into();
+    let changed = read.map_err(|error: toml::de::Error| error.message().to_owned())?;
+    changed.resolved().map_err(|why| format!("--set {}: {why}", changes.join(" --set ")))
+}
+
+/// Which stage a change is about: they have numbers and no names.
+fn place(table: &Table, change: &str) -> String {
+    let number =
+        change.strip_prefix("stages.").and_then(|rest| rest.split(['.', '=']).next()?.parse::<usize>().ok());
+    let stages = table.get("stages").and_then(Value::as_array);
+    let names: Vec<&str> =
+        stages.into_iter().flatten().filter_map(|stage| stage.get("stage").and_then(Value::as_str)).collect();
+    match number.and_then(|number| Some((number, names.get(number)?))) {
+        Some((number, name)) => {
+            let all: Vec<String> =
+                names.iter().enumerate().map(|(at, name)| format!("{at} {name}")).collect();
+            format!(" (stages.{number} is the stage {name}; the stages are {})", all.join(", "))
+        }
+        None => String::new(),
+    }
 }
 
 fn apply(table: &mut Table, change: &str) -> Result<(), String> {
@@ -72,6 +97,23 @@ impl Scenario {
         self.resolved()
     }
 
+    /// The scenario with what is measured or held lasting so long in all. Warm-ups stay.
+    ///
+    /// # Errors
+    /// Nothing in it lasts for a given time, or it becomes impossible.
+    pub(crate) fn lasting(mut self, span: Span) -> Result<Scenario, String> {
+        let total: f64 = self.stages.iter().filter_map(Stage::lasting).map(Span::seconds).sum();
+        if total == 0.0 {
+            return Err(format!("--duration: no stage lasts for a given time; {} ends by itself", self.name));
+        }
+        for stage in &mut self.stages {
+            if let Some(old) = stage.lasting_mut() {
+                old.0 = (old.seconds() / total * span.0 as f64).round() as u64;
+            }
+        }
+        self.resolved()
+    }
+
     /// The scenario with all clients speaking one version of the protocol.
     ///
     /// # Errors
@@ -111,6 +153,7 @@ impl Scenario {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::SECOND;
     use crate::scenario::preset::PRESETS;
 
     fn preset(name: &str) -> &'static str {
@@ -141,10 +184,36 @@ mod tests {
             ("clients=3", "expected a sequence"),
             ("clients.publishers.size=3", "unknown field `size`"),
             ("name.x=3", "name has no parts"),
+            ("stages.3.span=20s", "--set stages.3.span=20s: unknown field `span`"),
+            (
+                "stages.3.span=20s",
+                "stages.3 is the stage drain; the stages are 0 ramp, 1 warm-up, 2 publish, 3 drain",
+            ),
+            (
+                "flows.messages.qos=3",
+                "--set flows.messages.qos=3: flow messages: a quality of service is 0, 1 or 2",
+            ),
         ] {
             let refused = with_changes(preset("fanout-5-1k"), &[wrong.into()]).unwrap_err();
             assert!(refused.contains(why), "{wrong}: {refused}");
+            assert!(!refused.contains("at line"), "there is no line: {refused}");
         }
+    }
+
+    #[test]
+    fn a_length_is_shared_out_among_what_is_measured_or_held() {
+        let spans = |name: &str, seconds: u64| -> Vec<f64> {
+            let scenario =
+                Scenario::from_toml(preset(name)).unwrap().lasting(Span(seconds * SECOND)).unwrap();
+            scenario.stages.iter().filter_map(Stage::lasting).map(Span::seconds).collect()
+        };
+        assert_eq!(spans("fanout-5-1k", 20), [20.0]);
+        assert_eq!(spans("conn-10k", 7), [7.0]);
+        assert!((spans("reconnect-storm", 20).iter().sum::<f64>() - 20.0).abs() < 1e-6);
+        assert!(spans("reconnect-storm", 20).len() > 1);
+        let ramp = "name = 'x'\nclients = [{ name = 'a', count = 1 }]\nstages = [{ stage = 'ramp' }]";
+        let refused = Scenario::from_toml(ramp).unwrap().lasting(Span(SECOND)).unwrap_err();
+        assert!(refused.contains("no stage lasts"), "{refused}");
     }
 
     #[test]

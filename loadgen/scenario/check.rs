@@ -4,13 +4,13 @@
 
 use std::collections::HashSet;
 
-use ringmq_protocol::{TOPIC_BYTES_MAX, is_valid_topic};
+use ringmq_protocol::{TOPIC_BYTES_MAX, is_valid_filter, is_valid_topic};
 
 use crate::clock::{Nanos, seconds};
-use crate::stamp::{SENDERS_MAX, TIME_MAX};
+use crate::stamp::{SENDERS_MAX, STAMP_BYTES, TIME_MAX};
 
 use super::template::{Numbers, Template};
-use super::{Clients, Flow, Level, Pace, Route, Scenario, Session, Span, Stage};
+use super::{Clients, Flow, Level, Pace, Payload, Route, Scenario, Session, Span, Stage, Will};
 
 /// Entries that the ledgers of a run may have: 16 bytes each.
 const LEDGER_ENTRIES_MAX: u64 = 50_000_000;
@@ -20,6 +20,9 @@ const RATE_MAX: f64 = 1e8;
 
 /// Clients of one run: what a table of sockets holds.
 const CLIENTS_MAX: u64 = 16_000_000;
+
+/// Bytes of all user properties of a message: they are to fit beside its topic.
+const PROPERTY_BYTES_MAX: usize = 16 << 10;
 
 /// Groups of clients: each has a letter of its own.
 const GROUPS_MAX: usize = 26;
@@ -86,6 +89,15 @@ fn check_clients(group: &Clients) -> Result<(), String> {
     if group.probe_rate_per_s.is_some_and(|rate| !(rate > 0.0 && rate <= RATE_MAX)) {
         return wrong("the rate of probes is above 0".into());
     }
+    if let Some(Will { topic, payload, qos, .. }) = &group.will {
+        check_topic_name(topic)
+            .or_else(|why| wrong(format!("the will: {why}")).map(|()| unreachable!("it is an error")))?;
+        if *qos > 2 || payload.len() > usize::from(u16::MAX) {
+            return wrong(
+                "a will has a quality of service of 0, 1 or 2 and a payload of up to 65535 bytes".into(),
+            );
+        }
+    }
     if group.session == Session::Persistent && group.session_expiry_s == 0 {
         return wrong("a session that expires after 0 s is not persistent".into());
     }
@@ -100,15 +112,22 @@ fn check_flow(scenario: &Scenario, flow: &Flow) -> Result<(), String> {
     let is_probe = |name: &str| {
         scenario.clients.iter().any(|group| group.name == name && group.probe_rate_per_s.is_some())
     };
-    if let Some(name) = [Some(&flow.from), flow.to.as_ref()].into_iter().flatten().find(|name| is_probe(name))
-    {
+    if let Some(name) = [&flow.from, &flow.to].into_iter().flatten().find(|name| is_probe(name)) {
         return Err(format!("{name} are probes, which know no MQTT"));
     }
-    let publishers = count(&flow.from)?;
     let subscribers = flow.to.as_deref().map(count).transpose()?.unwrap_or(0);
+    let Some(from) = &flow.from else { return check_listening(flow, subscribers) };
+    let publishers = count(from)?;
     if publishers == 0 {
-        return Err(format!("there is nobody in {}", flow.from));
+        return Err(format!("there is nobody in {from}"));
     }
+    if !flow.filters.is_empty() {
+        return Err(
+            "filters are for a flow without `from`: the subscribers of others get their topics".into()
+        );
+    }
+    check_properties(scenario, flow)?;
+    check_payload(flow)?;
     if publishers as usize >= SENDERS_MAX {
         return Err(format!("at most {} publishers are possible", SENDERS_MAX - 1));
     }
@@ -133,16 +152,67 @@ fn check_flow(scenario: &Scenario, flow: &Flow) -> Result<(), String> {
     check_pace(flow)
 }
 
-fn check_topic(flow: &Flow) -> Result<(), String> {
-    let template = Template::parse(&flow.topic)?;
-    let topic = template.text(&Numbers::default());
-    if !is_valid_topic(&topic) || topic.len() > TOPIC_BYTES_MAX / 2 {
-        return Err(format!("{} is no topic name", flow.topic));
+/// A flow that nobody of this run publishes on.
+fn check_listening(flow: &Flow, subscribers: u32) -> Result<(), String> {
+    if subscribers == 0 {
+        return Err("without `from` there must be somebody who listens: `to`".into());
     }
-    match flow.route {
-        Route::Request if flow.to.as_ref() == Some(&flow.from) => {
-            Err("requests go from one group to another".into())
+    if flow.filters.is_empty() {
+        return Err("without `from` it needs `filters` to listen to".into());
+    }
+    for filter in &flow.filters {
+        let template = Template::parse(filter)?;
+        if template.has_number() {
+            return Err(format!("{filter}: a filter knows no number of a message"));
         }
+        if !is_valid_filter(&template.text(&Numbers::default())) {
+            return Err(format!("{filter} is no topic filter"));
+        }
+    }
+    match flow.subscribe_qos() {
+        0..=2 => Ok(()),
+        _ => Err("a quality of service is 0, 1 or 2".into()),
+    }
+}
+
+fn check_properties(scenario: &Scenario, flow: &Flow) -> Result<(), String> {
+    let is_old =
+        |name: &String| scenario.clients.iter().any(|group| group.name == *name && group.mqtt == Level::V311);
+    if !flow.user_properties.is_empty() && flow.from.as_ref().is_some_and(is_old) {
+        return Err("MQTT 3.1.1 knows no user properties".into());
+    }
+    let bytes: usize = flow.user_properties.iter().map(|(name, value)| name.len() + value.len()).sum();
+    match bytes > PROPERTY_BYTES_MAX {
+        true => Err(format!("user properties have {bytes} bytes; at most {PROPERTY_BYTES_MAX} are possible")),
+        false => Ok(()),
+    }
+}
+
+/// A payload that subscribers of the run check carries a stamp.
+fn check_payload(flow: &Flow) -> Result<(), String> {
+    match flow.payload {
+        Payload::Bytes(bytes) | Payload::Range(bytes, _)
+            if flow.to.is_some() && (bytes as usize) < STAMP_BYTES =>
+        {
+            Err(format!("a payload that is checked has {STAMP_BYTES} bytes or more, not {bytes}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_topic_name(text: &str) -> Result<Template, String> {
+    let template = Template::parse(text)?;
+    let topic = template.text(&Numbers::default());
+    match is_valid_topic(&topic) && topic.len() <= TOPIC_BYTES_MAX / 2 {
+        true => Ok(template),
+        false => Err(format!("{text} is no topic name")),
+    }
+}
+
+fn check_topic(flow: &Flow) -> Result<(), String> {
+    let template = check_topic_name(&flow.topic)?;
+    match flow.route {
+        Route::Request if flow.to == flow.from => Err("requests go from one group to another".into()),
         Route::Pairs | Route::Addressed | Route::Request if !template.has_client() => {
             Err(format!("{}: a topic for one subscriber needs {{client}}", flow.topic))
         }
@@ -180,7 +250,7 @@ fn check_pace(flow: &Flow) -> Result<(), String> {
 fn check_ledger(scenario: &Scenario) -> Result<(), String> {
     let count = |name: &str| scenario.group(name).map_or(0, |at| u64::from(scenario.clients[at].count));
     let entries = |flow: &Flow| {
-        let (publishers, subscribers) = (count(&flow.from), flow.to.as_deref().map_or(0, count));
+        let [publishers, subscribers] = [&flow.from, &flow.to].map(|name| name.as_deref().map_or(0, count));
         match flow.route {
             Route::Pairs | Route::Request => publishers,
             Route::Everyone => publishers * subscribers,
@@ -193,7 +263,7 @@ fn check_ledger(scenario: &Scenario) -> Result<(), String> {
             "publishers times subscribers are {total} streams to check; at most {LEDGER_ENTRIES_MAX} are possible"
         ));
     }
-    let publishers: u64 = scenario.flows.iter().map(|flow| count(&flow.from)).sum();
+    let publishers: u64 = scenario.flows.iter().filter_map(|flow| flow.from.as_deref()).map(count).sum();
     if publishers >= SENDERS_MAX as u64 {
         return Err(format!(
             "{publishers} publishers in all flows; at most {} are possible",

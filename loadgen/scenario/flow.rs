@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::words::{counted, rate};
+
 use super::{Payload, Span};
 
 /// Messages from one group to another.
@@ -11,8 +13,9 @@ use super::{Payload, Span};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Flow {
     pub(crate) name: String,
-    /// The group that publishes.
-    pub(crate) from: String,
+    /// The group that publishes; absent if the subscribers listen to what others publish, outside this run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) from: Option<String>,
     /// The group that subscribes; absent if nobody does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) to: Option<String>,
@@ -42,6 +45,12 @@ pub(crate) struct Flow {
     /// The topic, a template.
     #[serde(default)]
     pub(crate) topic: String,
+    /// What is subscribed to where nobody of this run publishes: templates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) filters: Vec<String>,
+    /// Names and values of every message. 5.0 only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) user_properties: Vec<(String, String)>,
 }
 
 /// For whom the messages of a flow are.
@@ -116,7 +125,7 @@ impl Flow {
     /// Fills in what depends on other fields. `levels` are the first levels of a topic that nobody chose.
     pub(super) fn resolve(&mut self, levels: &str) {
         self.subscribe_qos.get_or_insert(self.qos);
-        if self.topic.is_empty() {
+        if self.topic.is_empty() && self.from.is_some() {
             // Retained messages replace each other unless each has a topic of its own.
             let last = if self.retain { "{n}" } else { "{client}" };
             self.topic = format!("{levels}/{last}");
@@ -125,9 +134,20 @@ impl Flow {
 
     /// What the flow is, for a reader: quality, payload and pace.
     pub(crate) fn in_words(&self) -> String {
+        if self.from.is_none() {
+            return format!("QoS {}, {}", self.subscribe_qos(), self.filters.join(", "));
+        }
         let pace = match (&self.pace, self.pace.rate_per_s()) {
             (Pace::Window { messages }, _) => format!(", closed loop with window {messages}"),
-            (_, Some(rate)) => format!(", open loop at {}/s", (rate * 100.0).round() / 100.0),
+            (Pace::Stepped { steps }, _) => {
+                let steps = steps.iter().map(|step| format!("{} for {}", rate(step.rate_per_s), step.span));
+                format!(", open loop at {}", steps.collect::<Vec<_>>().join(", "))
+            }
+            (Pace::Bursts { messages, every }, _) => {
+                format!(", open loop of {} every {every}", counted((*messages).into(), "message"))
+            }
+            (Pace::Poisson { rate_per_s }, _) => format!(", open loop at {} at random", rate(*rate_per_s)),
+            (_, Some(per_s)) => format!(", open loop at {}", rate(per_s)),
             (_, None) => String::new(),
         };
         format!("QoS {}/{}, {} B{pace}", self.qos, self.subscribe_qos(), self.payload)

@@ -11,12 +11,13 @@
 //! | `template` | text with places for numbers: topics, names |
 //! | `check` | what does not fit together |
 //! | `preset`, `change` | scenarios that come with the tool; one that is changed or scaled |
-//! | `typed`, `mixed` | the workloads of the command line as scenarios |
+//! | `typed`, `mixed`, `own` | the workloads of the command line as scenarios |
 
 mod change;
 mod check;
 mod flow;
 mod mixed;
+mod own;
 mod preset;
 mod stage;
 pub(crate) mod template;
@@ -26,13 +27,14 @@ mod values;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::SECOND;
+use crate::words::grouped;
 
 pub(crate) use change::with_changes;
 pub(crate) use flow::{Flow, Pace, RateStep, Route};
 pub(crate) use preset::{list as list_presets, preset};
 pub(crate) use stage::{Ending, Stage};
 pub(crate) use typed::from_workload;
-pub(crate) use values::{Payload, Span};
+pub(crate) use values::{PAYLOAD_BYTES_MAX, Payload, Span};
 
 /// A whole run.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -99,12 +101,30 @@ pub(crate) struct Clients {
     /// A file with a line `user,password` for each client; with fewer lines they are used in turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) credentials: Option<String>,
+    /// What the broker publishes when a connection ends without DISCONNECT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) will: Option<Will>,
     /// What each connection begins with.
     #[serde(default)]
     pub(crate) proxy: Proxy,
     /// The clients know no MQTT: all through the run so many connections per second are made and closed at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) probe_rate_per_s: Option<f64>,
+}
+
+/// What the broker is to publish for a client that goes without a word.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Will {
+    /// The topic, a template.
+    pub(crate) topic: String,
+    #[serde(default)]
+    pub(crate) payload: String,
+    /// Quality of service, 0 to 2.
+    #[serde(default)]
+    pub(crate) qos: u8,
+    #[serde(default)]
+    pub(crate) retain: bool,
 }
 
 /// The header in front of a connection that a load balancer would write.
@@ -201,14 +221,27 @@ impl Scenario {
 
     /// Who takes part, for a reader.
     pub(crate) fn clients_in_words(&self) -> String {
-        let groups: Vec<_> =
-            self.clients.iter().map(|group| format!("{} {}", group.count, group.name)).collect();
+        let groups: Vec<_> = self
+            .clients
+            .iter()
+            .map(|group| format!("{} {}", grouped(group.count.into()), noun(group)))
+            .collect();
         groups.join(", ")
     }
 
     /// The index of a group.
     pub(crate) fn group(&self, name: &str) -> Option<usize> {
         self.clients.iter().position(|group| group.name == name)
+    }
+}
+
+/// The name of a group beside its number: without its plural s for one.
+fn noun(group: &Clients) -> &str {
+    let name = &group.name;
+    if group.count == 1 {
+        name.strip_suffix('s').filter(|rest| !rest.ends_with('w')).unwrap_or(name)
+    } else {
+        name
     }
 }
 
@@ -256,4 +289,4 @@ mod defaults {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -56,6 +56,26 @@ pub(crate) enum Stage {
 }
 
 impl Stage {
+    /// How long it lasts, if it measures or holds for a given time.
+    pub(crate) fn lasting(&self) -> Option<Span> {
+        match self {
+            Stage::Publish { span: Some(span) } | Stage::Burst { span, .. } | Stage::Hold { span } => {
+                Some(*span)
+            }
+            _ => None,
+        }
+    }
+
+    /// The place of [`Stage::lasting`].
+    pub(super) fn lasting_mut(&mut self) -> Option<&mut Span> {
+        match self {
+            Stage::Publish { span: Some(span) } | Stage::Burst { span, .. } | Stage::Hold { span } => {
+                Some(span)
+            }
+            _ => None,
+        }
+    }
+
     /// What it is called.
     pub(crate) fn name(&self) -> &'static str {
         match self {

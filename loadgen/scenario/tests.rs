@@ -19,7 +19,7 @@ pace = { kind = 'constant', rate_per_s = 50.0 }
 payload = '16..64'
 ";
 
-fn typed(line: &str) -> Result<Scenario, String> {
+pub(crate) fn typed(line: &str) -> Result<Scenario, String> {
     let words = ["ringmq-bench"].into_iter().chain(line.split_whitespace());
     let Command::Load(workload) = CommandLine::try_parse_from(words).unwrap().command else { unreachable!() };
     from_workload(&workload)
@@ -57,8 +57,8 @@ fn requests_have_sides_of_their_own_names() {
     let clients: Vec<_> = scenario.clients.iter().map(|group| (&*group.name, group.count)).collect();
     assert_eq!(clients, [("requesters", 3), ("responders", 2)]);
     assert_eq!(
-        (&*scenario.flows[0].from, scenario.flows[0].to.as_deref()),
-        ("requesters", Some("responders"))
+        (scenario.flows[0].from.as_deref(), scenario.flows[0].to.as_deref()),
+        (Some("requesters"), Some("responders"))
     );
 }
 
@@ -75,6 +75,8 @@ fn every_workload_of_the_command_line_is_a_scenario_that_can_be_written_down() {
         "fan-in --steps 1k:1s,2k:1s --payload 16..99 --topic fleet/{client}/{n}",
         "fan-in --bursts 10:1s --topic-depth 5",
         "mixed -n 70 --rate 500 --topic-prefix x --topic-depth 6 -d 2s --warm-up 0s",
+        "pub -n 3 --topic a/{client} --payload 0 --rate 10",
+        "sub -t a/# -d 1s",
         "connect -n 7 --connect-rate 100",
         "idle -n 7 --hold 1s",
     ] {
@@ -107,7 +109,7 @@ fn what_does_not_fit_is_refused_with_its_reason() {
         ("from = 'p'", "from = 'p'\nqos = 3", "flow f: a quality of service is 0, 1 or 2"),
         ("from = 'p'", "from = 'p'\ntopic = 'a/#'", "flow f: a/# is no topic name"),
         ("from = 'p'", "from = 'p'\ntopic = '{x}'", "flow f: {x}: a template has the places"),
-        ("'16..64'", "3", "a payload has 16 to"),
+        ("'16..64'", "3", "a payload that is checked has 16 bytes"),
         ("span = '10s'", "span = '10 parsecs'", "a span is a number with us, ms, s, m or h"),
         ("span = '10s'", "span = '0s'", "publishing lasts longer than 0 s"),
         (", span = '10s'", "", "flow f: without `messages` it never ends"),

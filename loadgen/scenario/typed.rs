@@ -2,13 +2,16 @@
 //!
 //! Owns that translation. Must never check what it makes: that is `check`.
 
-use crate::cli::{ClientArgs, MessageArgs, TrafficArgs, VersionArg, WorkloadArgs};
-use crate::clock::Nanos;
+use crate::cli::{ClientArgs, MessageArgs, PubArgs, TrafficArgs, VersionArg, WorkloadArgs};
+use crate::clock::{Nanos, SECOND};
 
-use super::{Clients, Ending, Flow, Level, Pace, Route, Scenario, Span, Stage, defaults};
+use super::{Clients, Ending, Flow, Level, Pace, Route, Scenario, Span, Stage, Will, defaults, own};
 
 /// The rate of an open loop that nobody chose.
 const DEFAULT_RATE: f64 = 1000.0;
+
+/// How long is measured if nobody says.
+const DEFAULT_DURATION: Nanos = 10 * SECOND;
 
 /// The scenario that a workload stands for.
 ///
@@ -44,6 +47,13 @@ pub(crate) fn from_workload(args: &WorkloadArgs) -> Result<Scenario, String> {
             cut_in_the_middle(whole, *share, Span(*within))
         }
         WorkloadArgs::Mixed { mixed, common } => super::mixed::mixed(mixed, &common.client)?,
+        WorkloadArgs::Pub { own: PubArgs { clients, retain }, traffic, common } => {
+            let whole = flowing("pub", (*clients, 0), Route::Everyone, (traffic, &common.client));
+            let mut whole = own::without_subscribers(whole, &common.client);
+            whole.flows.iter_mut().for_each(|flow| flow.retain = *retain);
+            whole
+        }
+        WorkloadArgs::Sub { own, common } => own::listening(own, &common.client),
         WorkloadArgs::Connect { connections, common } => {
             connections_only("connect", *connections, None, &common.client)
         }
@@ -60,7 +70,8 @@ fn flowing(
     route: Route,
     (traffic, client): (&TrafficArgs, &ClientArgs),
 ) -> Scenario {
-    let rate_per_s = traffic.rate.unwrap_or(DEFAULT_RATE);
+    let by_client = traffic.every.map(|every| f64::from(publishers) / Span(every).seconds());
+    let rate_per_s = traffic.rate.or(by_client).unwrap_or(DEFAULT_RATE);
     let pace = match (traffic.window, traffic.steps.as_ref().or(traffic.bursts.as_ref())) {
         (Some(messages), _) => Pace::Window { messages },
         (None, Some(pace)) => pace.clone(),
@@ -72,7 +83,7 @@ fn flowing(
         Some(_) => stages.push(Stage::Publish { span: None }),
         None => {
             stages.extend((traffic.warm_up > 0).then_some(Stage::WarmUp { span: Span(traffic.warm_up) }));
-            stages.push(Stage::Publish { span: Some(Span(traffic.duration)) });
+            stages.push(Stage::Publish { span: Some(Span(duration(traffic))) });
         }
     }
     stages.push(Stage::Drain {});
@@ -81,13 +92,26 @@ fn flowing(
     scenario(name, &groups, vec![flow], stages, client).with_patience(traffic.message.drain)
 }
 
+/// How long a workload is measured: as it says, or until its steps are over, which begin with the warm-up.
+fn duration(traffic: &TrafficArgs) -> Nanos {
+    let steps = match &traffic.steps {
+        Some(Pace::Stepped { steps }) => steps.iter().map(|step| step.span.0).sum::<Nanos>(),
+        _ => 0,
+    };
+    let usual = match steps.saturating_sub(traffic.warm_up) {
+        0 => DEFAULT_DURATION,
+        left => left,
+    };
+    traffic.duration.unwrap_or(usual)
+}
+
 /// Gives the two sides of a flow names of their own.
 fn between(mut whole: Scenario, from: &str, to: &str) -> Scenario {
     for (clients, name) in whole.clients.iter_mut().zip([from, to]) {
         clients.name = name.into();
     }
     for flow in &mut whole.flows {
-        (flow.from, flow.to) = (from.into(), Some(to.into()));
+        (flow.from, flow.to) = (Some(from.into()), Some(to.into()));
     }
     whole
 }
@@ -151,7 +175,7 @@ fn flow(name: &str, pace: Pace, message: &MessageArgs, client: &ClientArgs) -> F
     let topic = format!("{}/{{run}}{}/{last}", client.topic_prefix, levels(client, 3));
     Flow {
         name: name.into(),
-        from: "publishers".into(),
+        from: Some("publishers".into()),
         to: Some("subscribers".into()),
         route: Route::Everyone,
         share: "bench".into(),
@@ -163,6 +187,8 @@ fn flow(name: &str, pace: Pace, message: &MessageArgs, client: &ClientArgs) -> F
         messages: None,
         inflight: message.inflight,
         topic: message.topic.clone().unwrap_or(topic),
+        filters: Vec::new(),
+        user_properties: message.user_property.clone(),
     }
 }
 
@@ -173,6 +199,14 @@ pub(super) fn scenario(
     stages: Vec<Stage>,
     client: &ClientArgs,
 ) -> Scenario {
+    let number = if groups.len() > 1 { "{group}{client}" } else { "{client}" };
+    let client_id = client.client_id_prefix.as_ref().map(|prefix| format!("{prefix}{number}"));
+    let will = client.will_topic.as_ref().map(|topic| Will {
+        topic: topic.clone(),
+        payload: client.will_payload.clone(),
+        qos: client.will_qos,
+        retain: client.will_retain,
+    });
     let group = |&(name, count): &(&str, u32)| Clients {
         name: name.into(),
         count,
@@ -180,10 +214,11 @@ pub(super) fn scenario(
         keep_alive_s: client.keep_alive,
         session: client.session,
         session_expiry_s: client.session_expiry,
-        client_id: String::new(),
+        client_id: client_id.clone().unwrap_or_default(),
         username: client.username.clone(),
         password: client.password.clone(),
         credentials: client.credentials.clone(),
+        will: will.clone(),
         proxy: client.proxy,
         probe_rate_per_s: None,
     };

@@ -7,11 +7,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::cli::values;
 use crate::clock::{self, MICROSECOND, MILLISECOND, Nanos, SECOND};
-use crate::stamp::STAMP_BYTES;
 
 /// The largest payload: what a packet holds, less room for its head.
-const PAYLOAD_BYTES_MAX: u32 = 268_000_000;
+pub(crate) const PAYLOAD_BYTES_MAX: u32 = 268_000_000;
 
 /// A span of time, up to a day: `500us`, `250ms`, `10s`, `2m`, `1h`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -29,7 +29,7 @@ impl FromStr for Span {
     fn from_str(text: &str) -> Result<Span, String> {
         let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
         let unit = match &text[digits..] {
-            "us" => MICROSECOND,
+            "us" | "\u{b5}s" | "\u{3bc}s" => MICROSECOND,
             "ms" => MILLISECOND,
             "s" | "" => SECOND,
             "m" => 60 * SECOND,
@@ -102,7 +102,7 @@ impl Payload {
     /// # Errors
     /// A file that cannot be read, or is too large.
     pub(crate) fn filling(&self) -> Result<Vec<u8>, String> {
-        let mut bytes = match self {
+        let bytes = match self {
             Payload::Bytes(bytes) | Payload::Range(_, bytes) => {
                 return Ok((0..*bytes).map(|at| b'a' + (at % 26) as u8).collect());
             }
@@ -111,7 +111,6 @@ impl Payload {
         if bytes.len() > PAYLOAD_BYTES_MAX as usize {
             return Err(format!("a payload has at most {PAYLOAD_BYTES_MAX} bytes"));
         }
-        bytes.resize(bytes.len().max(STAMP_BYTES), 0);
         Ok(bytes)
     }
 }
@@ -120,9 +119,9 @@ impl FromStr for Payload {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Payload, String> {
-        let bytes = |text: &str| match text.parse() {
-            Ok(bytes) if (STAMP_BYTES as u32..=PAYLOAD_BYTES_MAX).contains(&bytes) => Ok(bytes),
-            _ => Err(format!("{text}: a payload has {STAMP_BYTES} to {PAYLOAD_BYTES_MAX} bytes")),
+        let bytes = |text: &str| match values::bytes(text)? {
+            bytes if bytes <= PAYLOAD_BYTES_MAX.into() => Ok(bytes as u32),
+            _ => Err(format!("{text}: a payload has at most {PAYLOAD_BYTES_MAX} bytes")),
         };
         if let Some(file) = text.strip_prefix('@') {
             return Ok(Payload::File(file.into()));
@@ -203,7 +202,9 @@ mod tests {
             assert_eq!(text.parse(), Ok(payload.clone()));
             assert_eq!(payload.to_string(), text);
         }
-        for wrong in ["15", "", "x", "64..16", "1..64", "300000000"] {
+        assert_eq!("1KiB".parse(), Ok(Payload::Bytes(1024)));
+        assert_eq!("0..1KiB".parse(), Ok(Payload::Range(0, 1024)));
+        for wrong in ["", "x", "64..16", "1..", "300000000"] {
             assert!(wrong.parse::<Payload>().is_err(), "{wrong}");
         }
     }

@@ -13,6 +13,11 @@ pub(crate) struct Counters {
     pub(crate) acknowledged: u64,
     pub(crate) rejected: u64,
     pub(crate) delivered: u64,
+    /// Bytes of the payloads sent, and of those delivered for the first time.
+    #[serde(default)]
+    pub(crate) sent_bytes: u64,
+    #[serde(default)]
+    pub(crate) delivered_bytes: u64,
     pub(crate) duplicated: u64,
     pub(crate) out_of_order: u64,
     /// Connections that became ready.
@@ -38,6 +43,8 @@ impl Counters {
             acknowledged: grown(|counters| counters.acknowledged),
             rejected: grown(|counters| counters.rejected),
             delivered: grown(|counters| counters.delivered),
+            sent_bytes: grown(|counters| counters.sent_bytes),
+            delivered_bytes: grown(|counters| counters.delivered_bytes),
             duplicated: grown(|counters| counters.duplicated),
             out_of_order: grown(|counters| counters.out_of_order),
             connected: grown(|counters| counters.connected),
@@ -53,6 +60,8 @@ impl Counters {
         self.acknowledged += other.acknowledged;
         self.rejected += other.rejected;
         self.delivered += other.delivered;
+        self.sent_bytes += other.sent_bytes;
+        self.delivered_bytes += other.delivered_bytes;
         self.duplicated += other.duplicated;
         self.out_of_order += other.out_of_order;
         self.connected += other.connected;

@@ -43,6 +43,8 @@ pub(crate) struct Moment {
     pub(crate) phase: &'static str,
     /// Whether the interval belongs to the part of the run that rates and costs are taken from.
     pub(crate) is_measured: bool,
+    /// The step of a stepped rate, from 0, if there is one.
+    pub(crate) step: Option<u32>,
     pub(crate) counters: Counters,
 }
 

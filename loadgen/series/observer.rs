@@ -82,6 +82,7 @@ impl Observer {
             span_s: seconds(interval.to.at - interval.from),
             phase: interval.to.phase.into(),
             is_measured: interval.to.is_measured,
+            step: interval.to.step,
             counters: interval.to.counters.since(&self.counters),
             latency: Distribution::of_some(&flows.latency),
             service: Distribution::of_some(&flows.service),

@@ -95,6 +95,9 @@ pub(crate) struct Row {
     pub(crate) phase: String,
     /// Whether rates and costs are taken from it.
     pub(crate) is_measured: bool,
+    /// The step of a stepped rate, from 0, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) step: Option<u32>,
     #[serde(flatten)]
     pub(crate) counters: Counters,
     /// Of what was delivered in this interval; nothing of what was meant to leave during the warm-up.

@@ -9,7 +9,7 @@ use super::*;
 
 fn moment(at: Nanos, sent: u64, delivered: u64) -> Moment {
     let counters = Counters { sent, delivered, open: 3, ..Counters::default() };
-    Moment { at, phase: "publish", is_measured: true, counters }
+    Moment { at, phase: "publish", is_measured: true, step: None, counters }
 }
 
 #[test]

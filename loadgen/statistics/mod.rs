@@ -36,8 +36,10 @@ pub(crate) struct Ratio {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Finding {
-    /// The interval holds 1, or the effect is below the threshold.
+    /// The whole interval is below the threshold: if there is an effect, it is too small to count.
     NoDifference,
+    /// The interval holds both effects that count and effects that do not: more measurements would tell.
+    Undecided,
     /// B is lower than A.
     Lower,
     /// B is higher than A.
@@ -49,10 +51,15 @@ impl Ratio {
     /// 1.05 and 1 / 1.05.
     pub(crate) fn finding(&self, threshold: f64) -> Finding {
         let least = 1.0 + threshold;
-        match self {
-            Ratio { value, low, .. } if *low > 1.0 && *value >= least => Finding::Higher,
-            Ratio { value, high, .. } if *high < 1.0 && *value <= 1.0 / least => Finding::Lower,
-            _ => Finding::NoDifference,
+        let Ratio { value, low, high } = *self;
+        if low > 1.0 && value >= least {
+            Finding::Higher
+        } else if high < 1.0 && value <= 1.0 / least {
+            Finding::Lower
+        } else if low >= 1.0 / least && high <= least {
+            Finding::NoDifference
+        } else {
+            Finding::Undecided
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Owns the exact distribution of the test. Must never assume one of the figures.
 
-use super::{Ratio, median};
+use super::{Finding, Ratio, median};
 
 /// The ratio B / A of positive figures, with an interval that misses the true ratio with a chance of at most `chance`.
 /// `None` if there are too few figures for that, or one is not positive.
@@ -10,17 +10,43 @@ use super::{Ratio, median};
 /// The interval is between two of the ratios of all pairs: as many are left out at each end as the test allows to be so by
 /// chance. Five of each kind are the fewest for a chance of 0.01, since 2 of the 252 ways to order them are the extremes.
 pub(crate) fn ratio(a: &[f64], b: &[f64], chance: f64) -> Option<Ratio> {
+    let logs = logs_of_pairs(a, b)?;
+    let left_out = left_out(a.len(), b.len(), chance)?;
+    Some(without(&logs, left_out))
+}
+
+/// How many figures of each kind would decide what [`ratio`] leaves undecided at `threshold`: the fewest, up to `most`, if the
+/// further ones are spread like these. An estimate. `None` if `most` would not decide either.
+pub(crate) fn rounds_to_decide(a: &[f64], b: &[f64], chance: f64, threshold: f64, most: u32) -> Option<u32> {
+    let logs = logs_of_pairs(a, b)?;
+    let known = a.len().min(b.len()) as u32;
+    (known + 1..=most).find(|rounds| {
+        let rounds = *rounds as usize;
+        left_out(rounds, rounds, chance).is_some_and(|pairs| {
+            // The share of the pairs that so many rounds leave out, taken of the pairs that are known.
+            let known_pairs = pairs * logs.len() / (rounds * rounds);
+            without(&logs, known_pairs.min((logs.len() - 1) / 2)).finding(threshold) != Finding::Undecided
+        })
+    })
+}
+
+/// The logarithms of the ratios of all pairs, ascending; none if there is no pair, or a figure is not positive.
+fn logs_of_pairs(a: &[f64], b: &[f64]) -> Option<Vec<f64>> {
     if a.iter().chain(b).any(|figure| !(*figure > 0.0 && figure.is_finite())) {
         return None;
     }
-    let left_out = left_out(a.len(), b.len(), chance)?;
     let mut logs: Vec<f64> = b.iter().flat_map(|b| a.iter().map(move |a| b.ln() - a.ln())).collect();
     logs.sort_by(f64::total_cmp);
-    Some(Ratio {
-        value: median(&logs).exp(),
+    (!logs.is_empty()).then_some(logs)
+}
+
+/// The middle of some ratios, with the interval that leaves out so many at each end.
+fn without(logs: &[f64], left_out: usize) -> Ratio {
+    Ratio {
+        value: median(logs).exp(),
         low: logs[left_out].exp(),
         high: logs[logs.len() - 1 - left_out].exp(),
-    })
+    }
 }
 
 /// How many pairs may be left out at each end: the most for which chance alone gives so few or fewer pairs of the rarer
@@ -86,6 +112,26 @@ mod tests {
         disturbed[0] = 1e9;
         let again = ratio(&a, &disturbed, 0.05).unwrap();
         assert!((again.value - 2.0).abs() < 0.05 && again.low > 1.9, "{again:?}");
+    }
+
+    #[test]
+    fn rounds_that_would_decide_grow_with_the_noise_and_shrink_with_the_effect() {
+        // Six figures around a level, up to so much above and below it.
+        let around = |level: f64, noise: f64| -> Vec<f64> {
+            (0..6).map(|number| level * (1.0 + noise * (f64::from(number) - 2.5) / 2.5)).collect()
+        };
+        let needed = |noise, effect| {
+            let (a, b) = (around(100.0, noise), around(100.0 * effect, noise));
+            assert_eq!(ratio(&a, &b, 0.01).unwrap().finding(0.05), Finding::Undecided, "{noise} {effect}");
+            rounds_to_decide(&a, &b, 0.01, 0.05, 60)
+        };
+        let (quiet, loud) = (needed(0.1, 1.15), needed(0.2, 1.15));
+        assert!(quiet.is_some_and(|rounds| rounds > 6 && rounds < 20), "{quiet:?}");
+        assert!(loud > quiet, "{quiet:?} {loud:?}");
+        assert!(needed(0.2, 1.3) < loud);
+        assert!(needed(0.06, 1.0).is_some(), "no difference can be decided too");
+        assert_eq!(needed(0.9, 1.05), None, "not by 60 either");
+        assert_eq!(rounds_to_decide(&[], &[1.0], 0.01, 0.05, 60), None);
     }
 
     #[test]

@@ -32,7 +32,7 @@ fn finds_difference(random: &mut Chance, rounds: usize, factor: f64, threshold: 
     }
     sides.iter().any(|(a, b)| {
         let ratio = ranks::ratio(a, b, FALSE_CHANCE / METRICS as f64).unwrap();
-        ratio.finding(threshold) != Finding::NoDifference
+        matches!(ratio.finding(threshold), Finding::Lower | Finding::Higher)
     })
 }
 
@@ -65,7 +65,18 @@ fn an_effect_below_the_threshold_is_none() {
     assert_eq!(sure.finding(0.02), Finding::Higher);
     let down = Ratio { value: 0.9, low: 0.85, high: 0.95 };
     assert_eq!((down.finding(0.05), down.finding(0.2)), (Finding::Lower, Finding::NoDifference));
-    assert_eq!(Ratio { high: 1.01, ..down }.finding(0.05), Finding::NoDifference, "the interval holds 1");
+    assert_eq!(Ratio { high: 1.01, ..down }.finding(0.05), Finding::Undecided, "the interval holds 1");
+}
+
+#[test]
+fn only_an_interval_within_the_threshold_is_no_difference() {
+    let whole = |low, high| Ratio { value: 1.0, low, high }.finding(0.05);
+    assert_eq!(whole(0.96, 1.04), Finding::NoDifference);
+    assert_eq!(whole(0.06, 4540.0), Finding::Undecided, "it excludes nothing");
+    assert_eq!(whole(0.96, 1.06), Finding::Undecided);
+    assert_eq!(whole(0.95, 1.04), Finding::Undecided, "down is as far as up: 1 / 1.05");
+    let small = Ratio { value: 1.03, low: 1.01, high: 1.2 };
+    assert_eq!(small.finding(0.05), Finding::Undecided, "B is higher, perhaps by too little to count");
 }
 
 #[test]

@@ -46,6 +46,13 @@ pub(crate) struct Lane {
     route: Route,
     share: String,
     topic: Template,
+    /// Where nobody of this run publishes: what is listened to.
+    filters: Vec<Template>,
+    /// How many messages are listened for, if that is bounded; those of this process.
+    pub(crate) heard_max: Option<u64>,
+    /// Whether payloads carry a stamp: somebody of this run checks what arrives.
+    pub(crate) has_stamp: bool,
+    pub(crate) user_properties: Vec<(String, String)>,
     run: u32,
 }
 
@@ -74,12 +81,15 @@ impl Flow {
 
     /// Whether its subscribers need more than the name of a topic.
     pub(super) fn is_wildcard(&self, scenario: &Scenario) -> bool {
-        let publishers = scenario.group(&self.from).map_or(0, |at| scenario.clients[at].count);
+        let is_wild = |filter: &String| filter.contains(['+', '#']);
+        let from = self.from.as_deref().and_then(|name| scenario.group(name));
+        let publishers = from.map_or(0, |at| scenario.clients[at].count);
         let template = Template::parse(&self.topic);
         let is_for_all = matches!(self.route, Route::Everyone | Route::Shared | Route::Request);
-        template.is_ok_and(|template| {
-            template.has_number() || is_for_all && publishers > 1 && template.has_client()
-        })
+        self.filters.iter().any(is_wild)
+            || template.is_ok_and(|template| {
+                template.has_number() || is_for_all && publishers > 1 && template.has_client()
+            })
     }
 }
 
@@ -95,11 +105,12 @@ impl Lane {
             group.map_or((0..0, 0, 0), |group| (group.clients.clone(), group.first, group.all))
         };
         let topic = Template::parse(&flow.topic)?;
-        let (publishers, first_publisher, publishers_all) = ends(group(&flow.from));
+        let from = flow.from.as_deref();
+        let (publishers, first_publisher, publishers_all) = ends(from.and_then(group));
         let others = flow.to.as_deref().and_then(group);
         let is_request = flow.route == Route::Request;
         let (subscribers, first_subscriber, subscribers_all) =
-            ends(if is_request { group(&flow.from) } else { others });
+            ends(if is_request { from.and_then(group) } else { others });
         let (responders, _, responders_all) = ends(others.filter(|_| is_request));
         let routing = match flow.route {
             // Messages of different topics have no order between them.
@@ -111,7 +122,8 @@ impl Lane {
             Route::Request if responders_all > 1 => Routing::PairsUnordered,
             Route::Request => Routing::Pairs,
         };
-        let is_v5 = scenario.group(&flow.from).is_some_and(|at| scenario.clients[at].mqtt == Level::V5);
+        let from_at = from.and_then(|name| scenario.group(name));
+        let is_v5 = from_at.is_some_and(|at| scenario.clients[at].mqtt == Level::V5);
         let (pace, messages) = flow.part(publishers.len() as u32, publishers_all, share);
         Ok(Lane {
             name: flow.name.clone(),
@@ -137,8 +149,26 @@ impl Lane {
             route: flow.route,
             share: flow.share.clone(),
             topic,
+            filters: flow.filters.iter().map(|filter| Template::parse(filter)).collect::<Result<_, _>>()?,
+            heard_max: flow.messages.filter(|_| flow.from.is_none()).map(|messages| {
+                let range = share.range(messages);
+                range.end - range.start
+            }),
+            has_stamp: flow.to.is_some(),
+            user_properties: flow.user_properties.clone(),
             run,
         })
+    }
+
+    /// Whether its subscribers listen to what others publish, outside this run.
+    pub(crate) fn is_listening(&self) -> bool {
+        !self.filters.is_empty()
+    }
+
+    /// What a subscriber of such a lane listens to.
+    pub(super) fn listened(&self, subscriber: u32) -> impl Iterator<Item = String> + '_ {
+        let client = self.first_subscriber + subscriber;
+        self.filters.iter().map(move |filter| filter.text(&Numbers { run: self.run, group: 0, client, n: 0 }))
     }
 
     /// Publishers in this process.

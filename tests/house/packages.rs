@@ -43,7 +43,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("serde", &["loadgen/", "bench/suite/"]),
     ("serde_json", &["loadgen/", "bench/suite/"]),
     ("sha2", &["loadgen/"]),
-    ("shlex", &["loadgen/judge/versus/round.rs"]),
+    ("shlex", &["loadgen/judge/versus/round.rs", "loadgen/cli/tests.rs"]),
     ("signal_hook", &["src/server/runtime/signals.rs", "loadgen/"]),
     ("tiny_http", &["loadgen/view/prometheus.rs"]),
     ("toml", &["src/server/config/", "loadgen/scenario/", "bench/suite/"]),

@@ -59,5 +59,5 @@ fn a_faithful_broker_passes_and_its_rows_add_up() {
     let sum = |name: &str| rows.iter().filter_map(|row| row[name].as_u64()).sum::<u64>();
     assert_eq!((sum("sent"), sum("delivered"), sum("connected")), (2000, 4000, 7));
     assert!(done.figure("/broker/rss_end_bytes") > 0.0);
-    assert!(done.out.contains("4000 of 4000 delivered"), "{}", done.out);
+    assert!(done.out.contains("4,000 of 4,000 delivered"), "{}", done.out);
 }

@@ -7,6 +7,7 @@ mod agents;
 mod command;
 mod faults;
 mod judged;
+mod own;
 mod places;
 mod proxy;
 mod restart;

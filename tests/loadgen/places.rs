@@ -28,10 +28,15 @@ fn a_place_that_is_not_there_is_told_before_the_run() {
 }
 
 #[test]
-fn a_broker_that_is_not_there_is_told_by_its_reason() {
-    let done = run("pairs --pairs 1 -m 1", "127.0.0.1:1");
-    assert_eq!(done.code, Some(1), "{}", done.out);
-    assert!(done.out.contains("Connection refused"), "{}", done.out);
+fn a_run_against_nobody_cannot_begin() {
+    for load in ["pairs --pairs 1 -m 1", "connect -n 3", "pairs --pairs 1 -d 1s --find-rate p99<1s"] {
+        let done = run(load, "127.0.0.1:1");
+        assert_eq!(done.code, Some(2), "{load}: {}\n{}", done.out, done.errors);
+        let told = "ringmq-bench: no client could connect to 127.0.0.1:1: cannot connect: Connection refused";
+        assert!(done.errors.contains(told), "{load}: {}", done.errors);
+    }
+    let unknown = run("pairs --pairs 1 -m 1", "no-such-host.invalid:1");
+    assert_eq!(unknown.code, Some(2), "{}", unknown.errors);
 }
 
 #[test]

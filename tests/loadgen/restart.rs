@@ -40,7 +40,7 @@ fn a_restart_is_a_failed_check_and_clean_sessions_are_owed_nothing() {
     let done = across_a_restart("");
     assert_accounted(&done);
     assert_eq!(done.code, Some(1), "{}", done.out);
-    let ended = "[\"8 connections ended that were meant to go on\"]";
+    let ended = "[\"8 connections ended that should have lasted\"]";
     assert_eq!(done.verdict("failures"), ended, "{}", done.out);
 }
 
@@ -49,7 +49,7 @@ fn a_restart_that_is_allowed_is_told_and_passes() {
     let done = across_a_restart("--on-loss allow");
     assert_accounted(&done);
     assert_eq!(done.verdict("failures"), "[]", "{}", done.out);
-    let allowed = "8 connections ended that were meant to go on, which this run allows";
+    let allowed = "8 connections ended that should have lasted, which this run allows";
     assert!(done.verdict("notes").contains(allowed), "{}", done.out);
 }
 

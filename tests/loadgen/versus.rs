@@ -1,6 +1,7 @@
 //! Two brokers in turn: a verdict at the end, and no process left behind.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,8 +31,48 @@ fn a_comparison_plays_its_rounds_in_turn() {
     let names: Vec<_> =
         rounds.iter().filter(|round| round["is_valid"] == true).map(|round| &round["name"]).collect();
     assert_eq!(names, ["a", "b"], "{}\n{}", done.out, done.errors);
-    assert!(done.out.contains("VERDICT: none. "), "{}", done.out);
+    assert!(done.out.contains("VERDICT: none. Too few rounds count"), "{}", done.out);
     assert_eq!(done.code, Some(3));
+}
+
+/// README's comparison word by word but for its length, against Debian's mosquitto without any configuration.
+#[test]
+fn the_comparison_of_the_readme_passes_against_a_default_mosquitto() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in the repository");
+    let readme = fs::read_to_string(root.join("README.md")).expect("it can be read");
+    let line = readme.lines().find(|line| line.contains("ringmq-bench versus")).expect("it has an example");
+    let scratch = Scratch::new();
+    let [bench, broker] = [("ringmq-bench", "RINGMQ_BENCH_BIN"), ("ringmq", "RINGMQ_BIN")]
+        .map(|(name, variable)| program(name, variable).display().to_string());
+    let report = scratch.file("report.json");
+    let options = format!(" --rounds 1 --pin-broker none --pin-load none --report {} -- ", report.display());
+    let shorter = line
+        .replace("target/release/ringmq-bench", &bench)
+        .replace("target/release/ringmq", &broker)
+        .replace(" -d 5s", " -d 500ms --warm-up 100ms")
+        .replace(" -- ", &options);
+    assert!(shorter.contains("500ms") && shorter.contains("--rounds 1"), "{shorter}");
+    let mut command = Command::new("sh");
+    // The broker puts its data where it is started.
+    command.args(["-c", &format!("exec {shorter}")]).current_dir(scratch.file(""));
+    let done = spawn(command, scratch).wait();
+    let rounds = done.report["rounds"].as_array().unwrap_or_else(|| panic!("{}\n{}", done.out, done.errors));
+    assert!(rounds.len() >= 2, "{}\n{}", done.out, done.errors);
+    for round in rounds {
+        assert_eq!(round["failures"].to_string(), "[]", "{}\n{}", done.out, done.errors);
+    }
+    assert_eq!(done.code, Some(3), "one round is too few to tell: {}", done.out);
+}
+
+#[test]
+fn a_place_for_the_report_that_is_not_there_is_told_before_a_broker_is_started() {
+    let mut command = Command::new(program("ringmq-bench", "RINGMQ_BENCH_BIN"));
+    let broker = "sh -c 'echo {port}; sleep 600'";
+    command.args(["versus", "--a", broker, "--b", broker, "--report", "/nowhere/at/all.json"]);
+    command.args(["--", "connect", "-n", "1"]);
+    let done = spawn(command, Scratch::new()).wait();
+    assert_eq!(done.code, Some(2), "{}", done.out);
+    assert!(done.errors.contains("/nowhere/at/all.json: No such file or directory"), "{}", done.errors);
 }
 
 #[test]

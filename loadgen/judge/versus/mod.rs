@@ -3,6 +3,7 @@
 //! Owns the order of the rounds and what is told of them. Must never know how load is made: each round is a run of this
 //! program as a process of its own, which writes a report.
 
+mod conclusion;
 mod host;
 mod leash;
 mod round;
@@ -15,14 +16,17 @@ use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::cli::VersusArgs;
-use crate::output;
 use crate::report::Metric;
-use crate::statistics::{FALSE_CHANCE, median, ranks};
+use crate::statistics::{FALSE_CHANCE, Finding, median, ranks};
+use crate::{output, run};
 
-use super::compare::{Compared, table, verdict};
+use super::compare::{Compared, table};
 use round::{Halted, Round, Stage};
 
 pub(super) use leash::become_program;
+
+/// Rounds of each broker that may be asked for.
+pub(crate) const ROUNDS_MAX: u32 = 60;
 
 /// Number of the JSON form.
 const SCHEMA: u32 = 1;
@@ -49,8 +53,8 @@ struct Told<'a> {
     verdict: &'a str,
 }
 
-/// Runs all rounds and says what differs. Exit code 0 with a verdict, 1 if a broker failed a check, 3 if there are too few
-/// valid rounds for a verdict.
+/// Runs all rounds and says what differs. Exit code 0 if that could be told of a figure, 1 if a broker failed a check, 3 if
+/// there were too few valid rounds to tell anything, 4 if the report could not be written.
 ///
 /// # Errors
 /// Commands that do not start, and places that cannot be written.
@@ -61,6 +65,7 @@ pub(super) fn versus(args: &VersusArgs) -> Result<u8, String> {
         registered.map_err(|error| format!("signals: {error}"))?;
     }
     let load = load(args)?;
+    args.report.as_deref().map_or(Ok(()), output::check_place)?;
     let stage = Stage::new(args, &load, interrupted)?;
     let rounds = play(args, &stage)?;
     conclude(args, &load, &rounds)
@@ -82,7 +87,7 @@ fn load(args: &VersusArgs) -> Result<Vec<String>, String> {
 }
 
 /// Plays the rounds: A B, B A, and so on, so that what changes evenly with time meets both alike. A round that was not valid
-/// is played again, as often as there are rounds.
+/// is played again, as often as there are rounds, unless its broker has failed: that is a result.
 fn play(args: &VersusArgs, stage: &Stage<'_>) -> Result<Vec<Round>, String> {
     let mut rounds = Vec::new();
     let mut spare = args.rounds;
@@ -96,7 +101,7 @@ fn play(args: &VersusArgs, stage: &Stage<'_>) -> Result<Vec<Round>, String> {
                     Err(Halted::Broken(why)) => return Err(why),
                 };
                 output::complain(&round.line());
-                let again = !round.is_valid && spare > 0;
+                let again = !round.is_valid && round.is_passed && spare > 0;
                 rounds.push(round);
                 if !again {
                     break;
@@ -110,55 +115,38 @@ fn play(args: &VersusArgs, stage: &Stage<'_>) -> Result<Vec<Round>, String> {
 
 fn conclude(args: &VersusArgs, load: &[String], rounds: &[Round]) -> Result<u8, String> {
     let compared = compared(rounds, args.threshold);
-    let verdict = match &compared {
-        Some(compared) => verdict(compared, args.threshold),
-        None => format!("VERDICT: none. {}\n", too_few(rounds)),
-    };
+    let verdict = conclusion::verdict(rounds, compared.as_deref(), args.threshold);
     let compared = compared.unwrap_or_default();
     let mut text = format!("A  {}\nB  {}\n", args.a, args.b);
-    text += &counted(rounds);
+    text += &conclusion::counted(rounds);
     if !compared.is_empty() {
         text += &table(&compared);
     }
     text += &verdict;
     output::print(&text)?;
-    if let Some(path) = &args.report {
-        write_report(path, args, load, rounds, &compared, verdict.trim_end())?;
-    }
-    Ok(match rounds.iter().any(|round| !round.is_passed) {
+    let written = match &args.report {
+        Some(path) => write_report(path, args, load, rounds, &compared, verdict.trim_end()),
+        None => Ok(()),
+    };
+    Ok(run::with_places(written, code(rounds, &compared)))
+}
+
+fn code(rounds: &[Round], compared: &[Compared]) -> u8 {
+    match rounds.iter().any(|round| !round.is_passed) {
         true => 1,
-        false if compared.is_empty() => 3,
+        false if compared.iter().all(|row| row.finding == Finding::Undecided) => 3,
         false => 0,
-    })
-}
-
-fn counted(rounds: &[Round]) -> String {
-    let line = |name: Name| {
-        let of: Vec<&Round> = rounds.iter().filter(|round| round.name == name).collect();
-        let valid = of.iter().filter(|round| round.is_valid).count();
-        let failed = of.iter().filter(|round| !round.is_passed).count();
-        format!("{name:?}: {valid} valid rounds of {}, {failed} with a failed check\n", of.len())
-    };
-    line(Name::A) + &line(Name::B)
-}
-
-fn too_few(rounds: &[Round]) -> String {
-    match rounds.iter().all(|round| round.is_valid) {
-        true => "There are too few rounds to tell anything with confidence: 6 or more are needed".into(),
-        false => {
-            "Too few rounds were valid: see why above, and give broker and generator CPUs of their own".into()
-        }
     }
 }
 
-/// Each figure that all valid rounds have, by its ranks. None if there are too few rounds to tell anything.
+/// Each figure that all rounds have that count, by its ranks. None if there are too few rounds to tell anything.
 fn compared(rounds: &[Round], threshold: f64) -> Option<Vec<Compared>> {
-    let valid = || rounds.iter().filter(|round| round.is_valid);
+    let counting = || rounds.iter().filter(|round| round.counts());
     let figures = |name: Name, metric: Metric| -> Vec<f64> {
-        valid().filter(|round| round.name == name).filter_map(|round| round.figure(metric)).collect()
+        counting().filter(|round| round.name == name).filter_map(|round| round.figure(metric)).collect()
     };
-    let has = |metric: &Metric| valid().all(|round| round.figure(*metric).is_some());
-    let first = valid().next()?;
+    let has = |metric: &Metric| counting().all(|round| round.figure(*metric).is_some());
+    let first = counting().next()?;
     let metrics: Vec<Metric> = first.figures.iter().map(|(metric, _)| *metric).filter(has).collect();
     let chance = FALSE_CHANCE / metrics.len() as f64;
     let compared: Option<Vec<Compared>> = metrics
@@ -167,7 +155,11 @@ fn compared(rounds: &[Round], threshold: f64) -> Option<Vec<Compared>> {
             let (a, b) = (figures(Name::A, metric), figures(Name::B, metric));
             let ratio = ranks::ratio(&a, &b, chance)?;
             let finding = ratio.finding(threshold);
-            Some(Compared { metric, a: median(&a), b: median(&b), ratio, finding })
+            let rounds_to_decide = match finding {
+                Finding::Undecided => ranks::rounds_to_decide(&a, &b, chance, threshold, ROUNDS_MAX),
+                _ => None,
+            };
+            Some(Compared { metric, a: median(&a), b: median(&b), ratio, finding, rounds_to_decide })
         })
         .collect();
     compared.filter(|rows| !rows.is_empty())
@@ -200,12 +192,22 @@ fn write_report(
 mod tests {
     use super::*;
 
-    fn round(name: Name, rate: f64, p50: f64) -> Round {
+    pub(super) fn round(name: Name, rate: f64, p50: f64) -> Round {
         let figures = vec![(Metric::DeliveredPerS, rate), (Metric::LatencyP50Us, p50)];
-        Round { name, number: 0, is_valid: true, is_passed: true, troubles: Vec::new(), figures }
+        Round {
+            name,
+            number: 0,
+            is_valid: true,
+            is_passed: true,
+            failures: Vec::new(),
+            invalid: Vec::new(),
+            troubles: Vec::new(),
+            figures,
+        }
     }
 
-    fn rounds(count: u32, factor: f64) -> Vec<Round> {
+    /// Rounds A B A B of which B delivers so many times as much.
+    pub(super) fn rounds(count: u32, factor: f64) -> Vec<Round> {
         let noise = |number: u32| 1.0 + f64::from(number * 7 % 5) * 0.01;
         let pair = |number| {
             let noise = noise(number);
@@ -219,18 +221,46 @@ mod tests {
         let rows = compared(&rounds(6, 1.3), 0.05).unwrap();
         assert_eq!(rows.len(), 2);
         assert_eq!(rows.iter().map(Compared::is_better).collect::<Vec<_>>(), [Some(true), None]);
-        let text = verdict(&rows, 0.05);
-        assert!(text.starts_with("VERDICT: B is better: delivered per second (all intervals"), "{text}");
+        let text = conclusion::verdict(&[], Some(&rows), 0.05);
+        assert!(
+            text.starts_with(
+                "VERDICT: B is better: delivered per second. no difference: latency p50, \u{b5}s ("
+            ),
+            "{text}"
+        );
         let same = compared(&rounds(6, 1.0), 0.05).unwrap();
-        assert!(verdict(&same, 0.05).starts_with("VERDICT: no difference"));
+        assert!(same.iter().all(|row| row.finding == Finding::NoDifference));
+        assert_eq!(code(&rounds(6, 1.0), &same), 0);
     }
 
     #[test]
-    fn rounds_that_were_not_valid_do_not_count() {
-        let mut few = rounds(6, 1.3);
-        few.iter_mut().take(6).for_each(|round| round.is_valid = false);
-        assert_eq!(compared(&few, 0.05), None);
-        assert!(too_few(&few).contains("were valid"));
+    fn an_interval_that_excludes_nothing_is_undecided_with_the_rounds_that_would_decide() {
+        let mut wild = rounds(6, 1.0);
+        for (at, round) in wild.iter_mut().enumerate() {
+            round.figures[1].1 = 50.0 * (1.0 + (at * 5 % 12) as f64);
+        }
+        let rows = compared(&wild, 0.05).unwrap();
+        assert_eq!(rows[1].finding, Finding::Undecided, "{rows:?}");
+        let text = table(&rows) + &conclusion::verdict(&wild, Some(&rows), 0.05);
+        assert!(
+            text.contains(" undecided") && text.contains(". undecided: latency p50, \u{b5}s ("),
+            "{text}"
+        );
+        assert!(!text.contains("no difference: latency"), "{text}");
+        assert_eq!(code(&wild, &rows), 0, "one figure was decided");
+        assert_eq!(code(&wild, &rows[1..]), 3, "nothing was decided");
+        wild[0].is_passed = false;
+        assert_eq!(code(&wild, &rows), 1, "a broker failed");
+    }
+
+    #[test]
+    fn rounds_that_were_not_valid_or_failed_do_not_count() {
+        for spoil in [|round: &mut Round| round.is_valid = false, |round: &mut Round| round.is_passed = false]
+        {
+            let mut few = rounds(6, 1.3);
+            few.iter_mut().take(6).for_each(spoil);
+            assert_eq!(compared(&few, 0.05), None);
+        }
         assert_eq!(compared(&rounds(3, 2.0), 0.05), None, "three rounds can tell nothing");
         assert_eq!(compared(&[], 0.05), None);
     }

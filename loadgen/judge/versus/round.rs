@@ -39,7 +39,9 @@ pub(super) struct Round {
     pub(super) number: u32,
     pub(super) is_valid: bool,
     pub(super) is_passed: bool,
-    /// Why it is not valid, or has failed.
+    /// Which checks of the broker failed, and why the round is not valid; both together as well.
+    pub(super) failures: Vec<String>,
+    pub(super) invalid: Vec<String>,
     pub(super) troubles: Vec<String>,
     pub(super) figures: Vec<(Metric, f64)>,
 }
@@ -51,6 +53,8 @@ impl Round {
             number,
             is_valid: report.is_valid(),
             is_passed: report.is_passed(),
+            failures: report.failures().to_vec(),
+            invalid: report.objections().to_vec(),
             troubles: report.troubles().map(str::to_owned).collect(),
             figures: report.figures(),
         }
@@ -66,10 +70,14 @@ impl Round {
         for (metric, figure) in self.figures.iter().take(5) {
             line += &format!("  {} {figure:.1}", metric.name());
         }
-        for trouble in &self.troubles {
-            line += &format!("\n           {}: {trouble}", if self.is_valid { "failed" } else { "INVALID" });
-        }
+        self.failures.iter().for_each(|why| line += &format!("\n           FAILED: {why}"));
+        self.invalid.iter().for_each(|why| line += &format!("\n           INVALID: {why}"));
         line
+    }
+
+    /// Whether its figures are those of a broker that did what MQTT promises, under the load that was asked for.
+    pub(super) fn counts(&self) -> bool {
+        self.is_valid && self.is_passed
     }
 }
 
@@ -141,7 +149,11 @@ impl Stage<'_> {
         let mut load = Running::start(&self.leash, &words, self.pins.load.as_ref(), &log)?;
         let status = self.await_end(&mut load)?;
         if !status.code().is_some_and(|code| REPORTED.contains(&code)) {
-            return Err(Halted::Broken(load.last_words()));
+            let why = match broker.ended() {
+                Some(status) => format!("the broker ended ({status}). {}", broker.last_words()),
+                None => load.last_words(),
+            };
+            return Err(Halted::Broken(why));
         }
         let report = files::read_report(&report)?;
         Ok(Round::new(name, number, &report))

@@ -5,6 +5,7 @@
 use std::fmt::{self, Write};
 
 use crate::latency::Summary;
+use crate::words::date_and_time;
 
 use super::super::{MessageCounts, Report};
 use super::escape;
@@ -31,22 +32,6 @@ pub(super) fn footer(report: &Report) -> String {
         date_and_time(report.started_unix_s),
         report.scenario_digest
     )
-}
-
-/// A moment as 2026-01-31 23:59:59 UTC, by the days of the proleptic Gregorian calendar counted from a 1st of March.
-fn date_and_time(unix_s: u64) -> String {
-    const DAYS_OF_400_YEARS: u64 = 146_097;
-    const DAYS_FROM_YEAR_0: u64 = 719_468;
-    let (days, second) = (unix_s / 86_400 + DAYS_FROM_YEAR_0, unix_s % 86_400);
-    let (era, day_of_era) = (days / DAYS_OF_400_YEARS, days % DAYS_OF_400_YEARS);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
 
 /// Writes all tables.
@@ -256,22 +241,4 @@ fn machine(report: &Report) -> Vec<Entry> {
     entries.extend(host.governor.as_ref().map(|governor| entry("governor", governor)));
     entries.extend(host.virtualisation.as_ref().map(|maker| entry("virtual machine of", maker)));
     entries
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn moments_have_their_dates() {
-        for (unix_s, text) in [
-            (0, "1970-01-01 00:00:00 UTC"),
-            (951_782_400, "2000-02-29 00:00:00 UTC"),
-            (1_000_000_000, "2001-09-09 01:46:40 UTC"),
-            (4_107_542_399, "2100-02-28 23:59:59 UTC"),
-            (4_107_542_400, "2100-03-01 00:00:00 UTC"),
-        ] {
-            assert_eq!(date_and_time(unix_s), text);
-        }
-    }
 }
