@@ -37,8 +37,8 @@ const VERSION: &str = env!("RINGMQ_VERSION");
 /// Loads an MQTT broker and tells the truth about it.
 ///
 /// Exit codes: 0 all well; 1 a check failed (a message lost at QoS 1 or 2, duplicated at QoS 2, out of order, a connection
-/// refused or ended); 2 wrong usage; 3 an invalid run (the generator itself was the bottleneck, was interrupted, or lost an
-/// agent); 4 results that could not be written.
+/// refused or ended, a threshold crossed); 2 wrong usage, or no client could connect; 3 an invalid run (the generator itself
+/// was the bottleneck, was interrupted, or lost an agent); 4 results that could not be written.
 #[derive(Parser, Debug)]
 #[command(name = "ringmq-bench", version = VERSION, max_term_width = 110)]
 pub(crate) struct CommandLine {

@@ -72,7 +72,7 @@ pub(crate) struct TrafficArgs {
     /// Publish this many messages in all instead.
     #[arg(short, long, value_parser = clap::value_parser!(u64).range(1..=4_000_000_000))]
     pub(crate) messages: Option<u64>,
-    /// How long to publish before measuring; what is lost then counts all the same.
-    #[arg(long, default_value = "1s", value_parser = values::span, conflicts_with = "messages")]
-    pub(crate) warm_up: Nanos,
+    /// How long to publish before measuring; what is lost then counts all the same. Without it 1s, with --steps 0s.
+    #[arg(long, value_parser = values::span, conflicts_with = "messages")]
+    pub(crate) warm_up: Option<Nanos>,
 }

@@ -5,6 +5,7 @@
 use std::fmt::{self, Write};
 
 use crate::latency::Summary;
+use crate::scenario::Stage;
 use crate::search::Search;
 use crate::words::{Micros, bytes, date_and_time, grouped, rate};
 
@@ -16,8 +17,11 @@ use super::{Connections, FlowCounts, Flowed, MessageCounts, ProbeCounts, Report}
 /// Publishers that a reader at a terminal is told of.
 const OFFENDERS_SHOWN: usize = 5;
 
+/// A column of durations.
+type Column = (&'static str, u64, fn(&Summary) -> f64);
+
 /// The columns of durations: their names, and how many durations there must be for one to be more than a guess.
-const PERCENTILES: [(&str, u64, fn(&Summary) -> f64); 6] = [
+const PERCENTILES: [Column; 6] = [
     ("p50", 1, |summary| summary.p50_us),
     ("p90", 10, |summary| summary.p90_us),
     ("p99", 100, |summary| summary.p99_us),
@@ -40,7 +44,7 @@ pub(super) fn write_report(report: &Report, out: &mut String) -> fmt::Result {
     write_head(report, out)?;
     write_connections(&report.connections, out)?;
     if let Some(traffic) = &report.traffic {
-        write_traffic(traffic, out)?;
+        write_traffic(report, traffic, out)?;
     }
     write_durations(report, out)?;
     if let Some(traffic) = &report.traffic {
@@ -113,13 +117,14 @@ fn write_connections(connections: &Connections, out: &mut String) -> fmt::Result
     Ok(())
 }
 
-fn write_traffic(traffic: &Flowed, out: &mut String) -> fmt::Result {
+fn write_traffic(report: &Report, traffic: &Flowed, out: &mut String) -> fmt::Result {
     let MessageCounts { sent, expected, delivered, lost, duplicated, out_of_order, .. } = &traffic.counts;
     write!(out, "messages      {} sent, {} ", grouped(*sent), grouped(*delivered))?;
     if *expected > 0 {
         write!(out, "of {} ", grouped(*expected))?;
     }
-    writeln!(out, "delivered, those of a warm-up among them")?;
+    let has_warm_up = report.scenario.stages.iter().any(|stage| matches!(stage, Stage::WarmUp { .. }));
+    writeln!(out, "delivered{}", if has_warm_up { ", those of the warm-up among them" } else { "" })?;
     writeln!(
         out,
         "              {} lost, {} duplicated, {} out of order",
@@ -132,9 +137,12 @@ fn write_traffic(traffic: &Flowed, out: &mut String) -> fmt::Result {
     if traffic.sent_per_s > 0.0 {
         write!(out, "{} sent, ", rate(traffic.sent_per_s))?;
     }
-    let payloads = bytes(traffic.delivered_bytes_per_s);
-    let delivered = rate(traffic.delivered_per_s);
-    writeln!(out, "{delivered} delivered ({payloads}/s) over {:.2} s", traffic.measured_s)?;
+    write!(out, "{} delivered", rate(traffic.delivered_per_s))?;
+    // Reports of older versions know no bytes.
+    if traffic.delivered_bytes_per_s > 0.0 {
+        write!(out, " ({}/s)", bytes(traffic.delivered_bytes_per_s))?;
+    }
+    writeln!(out, " over {:.2} s", traffic.measured_s)?;
     for FlowCounts { name, counts, times, .. } in &traffic.flows {
         if times.is_some() {
             writeln!(

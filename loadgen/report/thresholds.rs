@@ -47,8 +47,14 @@ struct Known {
     of: fn(&Report) -> Option<f64>,
 }
 
+/// A distribution, by what stands before the names of its percentiles.
+type Source = (&'static str, Needs, fn(&Report) -> Option<Summary>);
+
+/// A percentile by its name.
+type Percentile = (&'static str, fn(&Summary) -> f64);
+
 /// The distributions that percentiles may be of, by what stands before their names.
-const DISTRIBUTIONS: &[(&str, Needs, fn(&Report) -> Option<Summary>)] = &[
+const DISTRIBUTIONS: &[Source] = &[
     ("service.", Needs::Messages, |report| Some(report.traffic.as_ref()?.times.service.summary)),
     ("ack.", Needs::Messages, |report| Some(report.traffic.as_ref()?.times.acknowledgement.summary)),
     ("connect.", Needs::Nothing, |report| Some(report.connections.time.summary)),
@@ -56,7 +62,7 @@ const DISTRIBUTIONS: &[(&str, Needs, fn(&Report) -> Option<Summary>)] = &[
     ("", Needs::Messages, |report| Some(report.traffic.as_ref()?.times.latency.summary)),
 ];
 
-const PERCENTILES: &[(&str, fn(&Summary) -> f64)] = &[
+const PERCENTILES: &[Percentile] = &[
     ("p50", |summary| summary.p50_us),
     ("p90", |summary| summary.p90_us),
     ("p99", |summary| summary.p99_us),

@@ -86,6 +86,21 @@ fn every_workload_of_the_command_line_is_a_scenario_that_can_be_written_down() {
 }
 
 #[test]
+fn a_run_lasts_as_long_as_its_steps_unless_it_is_told_otherwise() {
+    let stages = |line: &str| -> Vec<String> {
+        let span = |stage: &Stage| match stage {
+            Stage::WarmUp { span } => Some(format!("warm-up {span}")),
+            stage => stage.lasting().map(|span| span.to_string()),
+        };
+        typed(line).unwrap().stages.iter().filter_map(span).collect()
+    };
+    assert_eq!(stages("pairs --steps 1k:6s,4k:6s,8k:6s"), ["18s"]);
+    assert_eq!(stages("pairs --steps 1k:6s,4k:6s --warm-up 2s"), ["warm-up 2s", "10s"]);
+    assert_eq!(stages("pairs --steps 1k:6s,4k:6s -d 5s"), ["5s"]);
+    assert_eq!(stages("pairs --rate 1k"), ["warm-up 1s", "10s"]);
+}
+
+#[test]
 fn the_digest_depends_on_every_field() {
     let scenario = Scenario::from_toml(SMALL).unwrap();
     assert_eq!(scenario.digest().len(), 16);

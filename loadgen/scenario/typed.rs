@@ -10,7 +10,8 @@ use super::{Clients, Ending, Flow, Level, Pace, Route, Scenario, Span, Stage, Wi
 /// The rate of an open loop that nobody chose.
 const DEFAULT_RATE: f64 = 1000.0;
 
-/// How long is measured if nobody says.
+/// How long is published before measuring, and measured, if nobody says.
+const DEFAULT_WARM_UP: Nanos = SECOND;
 const DEFAULT_DURATION: Nanos = 10 * SECOND;
 
 /// The scenario that a workload stands for.
@@ -82,7 +83,8 @@ fn flowing(
     match traffic.messages {
         Some(_) => stages.push(Stage::Publish { span: None }),
         None => {
-            stages.extend((traffic.warm_up > 0).then_some(Stage::WarmUp { span: Span(traffic.warm_up) }));
+            let span = Span(warm_up(traffic));
+            stages.extend((span > Span(0)).then_some(Stage::WarmUp { span }));
             stages.push(Stage::Publish { span: Some(Span(duration(traffic))) });
         }
     }
@@ -92,13 +94,19 @@ fn flowing(
     scenario(name, &groups, vec![flow], stages, client).with_patience(traffic.message.drain)
 }
 
-/// How long a workload is measured: as it says, or until its steps are over, which begin with the warm-up.
+/// How long a workload publishes before it is measured. Steps begin with the warm-up, which is not to cost them the first one.
+fn warm_up(traffic: &TrafficArgs) -> Nanos {
+    let usual = if traffic.steps.is_some() { 0 } else { DEFAULT_WARM_UP };
+    traffic.warm_up.unwrap_or(usual)
+}
+
+/// How long a workload is measured: as it says, or until its steps are over.
 fn duration(traffic: &TrafficArgs) -> Nanos {
     let steps = match &traffic.steps {
         Some(Pace::Stepped { steps }) => steps.iter().map(|step| step.span.0).sum::<Nanos>(),
         _ => 0,
     };
-    let usual = match steps.saturating_sub(traffic.warm_up) {
+    let usual = match steps.saturating_sub(warm_up(traffic)) {
         0 => DEFAULT_DURATION,
         left => left,
     };

@@ -13,4 +13,5 @@ mod proxy;
 mod restart;
 mod scratch;
 mod stops;
+mod told;
 mod versus;
