@@ -157,9 +157,17 @@ impl Clients {
     pub(crate) fn begin_grace(&mut self, id: SlotId) {
         let (now, grace_ms) = (self.now, self.limits.slow_consumer_grace_ms);
         let Some(connection) = self.connections.get_mut(id) else { return };
-        if connection.flow.over_since.is_none() && grace_ms > 0 {
-            connection.flow.over_since = Some(now);
-            self.deadlines.insert(now.plus_ms(grace_ms), Timer::SlowConsumer(id));
+        if connection.flow.grace.is_none() && grace_ms > 0 {
+            let timer = self.deadlines.insert(now.plus_ms(grace_ms), Timer::SlowConsumer(id));
+            connection.flow.grace = Some(timer);
+        }
+    }
+
+    /// The send queue of `id` has drained: the next time it fills up, the grace begins anew.
+    pub(crate) fn end_grace(&mut self, id: SlotId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if let Some(timer) = connection.flow.grace.take() {
+            self.deadlines.cancel(timer);
         }
     }
 

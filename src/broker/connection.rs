@@ -129,8 +129,8 @@ pub(crate) struct Flow {
     pub(crate) stalled: bool,
     /// The socket is not read because too much waits to be sent.
     pub(crate) paused: bool,
-    /// Since when the send queue has taken no more.
-    pub(crate) over_since: Option<Time>,
+    /// Ends the connection, unless its send queue drains first. Set while the queue takes no more.
+    pub(crate) grace: Option<TimerId>,
     /// The session has more to send once the queue drains.
     pub(crate) hungry: bool,
     /// An acknowledgement among the unsent bytes must not leave before letters that were written with it.

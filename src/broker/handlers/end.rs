@@ -46,7 +46,7 @@ pub(crate) fn hung_up(shard: &mut Shard, id: SlotId, cause: Cause) {
 /// A connection leaves for its home: it is not counted as ended, and nothing of it stays.
 pub(crate) fn let_go(shard: &mut Shard, id: SlotId) {
     shard.clients.counters.handshakes -= 1;
-    cancel_timer(shard, id);
+    cancel_timers(shard, id);
     forget(shard, id);
 }
 
@@ -82,7 +82,7 @@ fn disconnect_packet(reason: Reason, properties: Properties<'_>) -> Packet<'_> {
 
 /// Everything but the bytes: counted, noted, timers gone, session detached. The connection is closing afterwards.
 fn conclude(shard: &mut Shard, id: SlotId, ending: Ending) {
-    cancel_timer(shard, id);
+    cancel_timers(shard, id);
     trace::ended(shard, id, ending);
     let clients = &mut shard.clients;
     clients.counters.ended[ending.cause as usize] += 1;
@@ -104,10 +104,10 @@ fn release(connection: &mut Connection) {
     connection.outbound_aliases = OutboundAliases::new(0);
 }
 
-fn cancel_timer(shard: &mut Shard, id: SlotId) {
+fn cancel_timers(shard: &mut Shard, id: SlotId) {
     let clients = &mut shard.clients;
-    let timer = clients.connections.get_mut(id).and_then(|connection| connection.timer.take());
-    if let Some(timer) = timer {
+    let Some(connection) = clients.connections.get_mut(id) else { return };
+    for timer in [connection.timer.take(), connection.flow.grace.take()].into_iter().flatten() {
         clients.deadlines.cancel(timer);
     }
 }

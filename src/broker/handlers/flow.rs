@@ -22,7 +22,7 @@ pub(crate) fn take_output(shard: &mut Shard, id: SlotId) -> Output {
     let outbox = mem::take(&mut connection.outbox);
     clients.counters.bytes_sent += outbox.len_bytes() as u64;
     let flow = &connection.flow;
-    let waits = flow.hungry || flow.paused || flow.over_since.is_some();
+    let waits = flow.hungry || flow.paused || flow.grace.is_some();
     // What a closing connection is still sent was noted with its end.
     if shard.setup.notes == Level::Trace && connection.stage != Stage::Closing {
         trace::sent(shard, id, &outbox);
@@ -100,13 +100,14 @@ pub(crate) fn drained(shard: &mut Shard, id: SlotId) {
     let clients = &mut shard.clients;
     let Some(connection) = clients.connections.get_mut(id) else { return };
     connection.flow.stalled = false;
-    connection.flow.over_since = None;
     connection.flow.hungry = false;
     if !connection.outbox.is_empty() && !connection.flow.in_tray {
         connection.flow.in_tray = true;
         clients.trays.sends.push(id);
     }
-    if connection.outbox.len_bytes() < clients.limits.send_queue_high_water() {
+    let is_low = connection.outbox.len_bytes() < clients.limits.send_queue_high_water();
+    clients.end_grace(id);
+    if is_low {
         clients.relieved(id);
     }
     if let Some((session, _)) = shard.clients.session_of(id) {
@@ -114,13 +115,100 @@ pub(crate) fn drained(shard: &mut Shard, id: SlotId) {
     }
 }
 
-/// The grace of a slow receiver is over: if it never caught up, its connection ends.
+/// The grace of a slow receiver has passed and its queue has not drained once: its connection ends.
 pub(crate) fn grace_over(shard: &mut Shard, id: SlotId) {
-    let Some(connection) = shard.clients.connections.get(id) else { return };
-    let Some(since) = connection.flow.over_since else { return };
-    let end_at = since.plus_ms(shard.setup.limits.slow_consumer_grace_ms);
-    if end_at <= shard.clients.now {
+    let Some(connection) = shard.clients.connections.get_mut(id) else { return };
+    // None: the connection has ended in the same tick.
+    if connection.flow.grace.take().is_some() {
         let what = "the client does not read what it is sent";
         end::connection(shard, id, Ending { cause: Cause::SlowConsumer, what });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use super::*;
+    use crate::cause::Level;
+    use crate::clients::Timer;
+    use crate::connection::{Arrival, Opening, Room};
+    use crate::journal::Durability;
+    use crate::limits::Limits;
+    use crate::policy::{BrokerPolicy, ListenerPolicy};
+    use crate::seed::Seeds;
+    use crate::shard::Setup;
+    use crate::time::Time;
+
+    const GRACE_MS: u64 = 5000;
+
+    fn shard() -> Shard {
+        let setup = Setup {
+            shard: 0,
+            shard_count: 1,
+            seeds: Seeds { hash: 1, identity: [2, 3] },
+            limits: Limits { slow_consumer_grace_ms: GRACE_MS, ..Limits::default() },
+            broker: BrokerPolicy { sys_interval_s: 0, ..BrokerPolicy::default() },
+            listeners: vec![ListenerPolicy::default()],
+            durability: Durability::Memory,
+            notes: Level::Warn,
+        };
+        Shard::new(setup, Time::ZERO)
+    }
+
+    fn open(shard: &mut Shard) -> SlotId {
+        let opening = Opening {
+            listener: 0,
+            peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
+            arrival: Arrival::Accepted,
+            room: Room::Free,
+        };
+        shard.open(Time::ZERO, opening).expect("there is room")
+    }
+
+    /// The graces that end within an hour.
+    fn graces(shard: &mut Shard) -> usize {
+        let mut due = Vec::new();
+        shard.clients.deadlines.expire(Time::from_ms(3_600_000), &mut due);
+        due.into_iter().filter(|timer| matches!(timer, Timer::SlowConsumer(_))).count()
+    }
+
+    #[test]
+    fn a_connection_has_one_grace_timer_at_most() {
+        let mut shard = shard();
+        let id = open(&mut shard);
+        for ms in 0..1000 {
+            shard.drained(Time::from_ms(ms), id);
+            shard.clients.overflow(id);
+            shard.clients.begin_grace(id);
+        }
+        assert_eq!(graces(&mut shard), 1);
+    }
+
+    #[test]
+    fn the_grace_timer_goes_when_the_queue_drains_and_when_the_connection_ends() {
+        for end in
+            [Shard::drained, |shard: &mut Shard, now, id| shard.hang_up(now, id, Cause::ConnectionLost)]
+        {
+            let mut shard = shard();
+            let id = open(&mut shard);
+            shard.clients.overflow(id);
+            end(&mut shard, Time::from_ms(10), id);
+            assert_eq!(graces(&mut shard), 0);
+        }
+    }
+
+    #[test]
+    fn the_grace_runs_from_the_last_time_the_queue_filled_up() {
+        let mut shard = shard();
+        let id = open(&mut shard);
+        shard.clients.overflow(id);
+        shard.drained(Time::from_ms(GRACE_MS - 1), id);
+        shard.clients.overflow(id);
+        let full_at = GRACE_MS - 1;
+        shard.tick(Time::from_ms(full_at + GRACE_MS - 1));
+        assert_eq!(shard.counters().ended_by(Cause::SlowConsumer), 0);
+        shard.tick(Time::from_ms(full_at + GRACE_MS));
+        assert_eq!(shard.counters().ended_by(Cause::SlowConsumer), 1);
     }
 }
