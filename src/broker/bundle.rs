@@ -18,6 +18,9 @@ pub(crate) const WRITTEN_BYTES_MAX: usize = 2 << 10;
 /// A bundle of this size takes no more letters, so that it stays in a core's cache until it is read.
 const BUNDLE_BYTES_MAX: usize = 64 << 10;
 
+/// A bundle that shares as much with its sender takes no more letters, so that a mailbox can be bounded in bytes.
+const SHARED_BYTES_MAX: usize = 1 << 20;
+
 /// Room that a bundle has for bytes with its first message; with the second step it has all that it may ever need. Growing
 /// step by step would copy the messages of a full bundle several times.
 const BYTES_MIN: usize = 4 << 10;
@@ -36,6 +39,8 @@ pub struct Bundle {
     bytes: Vec<u8>,
     /// Names of shared groups, each once for letters in a row.
     names: Vec<Arc<GroupName>>,
+    /// Bytes of the messages that are shared with the sender.
+    shared_bytes: usize,
 }
 
 /// What is enclosed in the letters of a bundle, to be taken in their order.
@@ -71,8 +76,20 @@ impl Bundle {
         &self.letters
     }
 
+    /// Bytes that the letters and the messages in them take.
+    pub fn size_bytes(&self) -> usize {
+        self.letters.len() * size_of::<Letter>() + self.bytes.len() + self.shared_bytes
+    }
+
     pub(crate) fn is_full(&self, letters_max: usize) -> bool {
-        self.letters.len() >= letters_max || self.bytes.len() >= BUNDLE_BYTES_MAX
+        self.letters.len() >= letters_max
+            || self.bytes.len() >= BUNDLE_BYTES_MAX
+            || self.shared_bytes >= SHARED_BYTES_MAX
+    }
+
+    /// Counts the bytes of what the next letter shares with its sender.
+    pub(crate) fn count_shared(&mut self, bytes: usize) {
+        self.shared_bytes += bytes;
     }
 
     /// Adds a letter, behind what was enclosed for it.
@@ -92,7 +109,9 @@ impl Bundle {
         let Parts { topic, passed_on, payload, .. } = publication.parts;
         let bytes = topic.len() + passed_on.len() + payload.len();
         if bytes > WRITTEN_BYTES_MAX {
-            return Enclosed::Shared(publication.across());
+            let content = publication.across();
+            self.count_shared(content.size_bytes());
+            return Enclosed::Shared(content);
         }
         self.make_room(bytes);
         self.bytes.extend_from_slice(topic.as_bytes());
@@ -136,6 +155,7 @@ impl Bundle {
         self.letters.clear();
         self.bytes.clear();
         self.names.clear();
+        self.shared_bytes = 0;
         self
     }
 }
@@ -174,7 +194,7 @@ mod tests {
     use ringmq_protocol::Qos;
 
     use super::*;
-    use crate::message::Retain;
+    use crate::message::{Content, Retain};
     use crate::publication::Publisher;
     use crate::time::Time;
 
@@ -213,6 +233,26 @@ mod tests {
         let mut bundle = Bundle::default();
         enclose(&mut bundle, parts("a/b", &[5; WRITTEN_BYTES_MAX]));
         assert!(matches!(bundle.letters(), [Letter::Publish(Enclosed::Shared(_))]));
+    }
+
+    #[test]
+    fn the_size_is_that_of_the_letters_and_their_messages() {
+        let mut bundle = Bundle::default();
+        enclose(&mut bundle, parts("a/b", b"one"));
+        assert_eq!(bundle.size_bytes(), size_of::<Letter>() + 3 + 2 + 3);
+        enclose(&mut bundle, parts("a/b", &[5; WRITTEN_BYTES_MAX]));
+        let content = Content::new(&parts("a/b", &[5; WRITTEN_BYTES_MAX]));
+        assert_eq!(bundle.size_bytes(), 2 * size_of::<Letter>() + 3 + 2 + 3 + content.size_bytes());
+        assert_eq!(bundle.emptied().size_bytes(), 0);
+    }
+
+    #[test]
+    fn a_bundle_that_shares_much_is_full() {
+        let mut bundle = Bundle::default();
+        while !bundle.is_full(usize::MAX) {
+            enclose(&mut bundle, parts("a/b", &[5; 100_000]));
+        }
+        assert_eq!(bundle.len(), 11);
     }
 
     #[test]

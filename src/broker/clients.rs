@@ -76,14 +76,15 @@ const SPARES_MAX: usize = 256;
 const SPARE_BYTES_MAX: usize = 64 << 10;
 
 impl Clients {
-    pub(crate) fn new(hasher: FixedState, trays: Trays, limits: Limits) -> Clients {
+    pub(crate) fn new(hasher: FixedState, limits: Limits, shard_count: u16) -> Clients {
+        let meter = Meter::default();
         Clients {
             connections: Slab::default(),
             sessions: Sessions::new(hasher.clone()),
             deadlines: Deadlines::new(),
-            trays,
+            trays: Trays::new(shard_count, limits.bundle_letters_max, meter.clone()),
             counters: Counters::default(),
-            meter: Meter::default(),
+            meter,
             limits,
             now: Time::ZERO,
             partial_bytes: 0,

@@ -170,6 +170,15 @@ pub struct RetainedFor {
 }
 
 impl Letter {
+    /// Bytes of the messages that it shares with its sender, but for those that a bundle encloses and counts.
+    pub(crate) fn shared_bytes(&self) -> usize {
+        match self {
+            Letter::Retain(content) => content.size_bytes(),
+            Letter::RetainedAnswer(answer) => answer.found.iter().map(|content| content.size_bytes()).sum(),
+            _ => 0,
+        }
+    }
+
     /// The rank; a letter causes only letters of a lower one.
     pub fn rank(&self) -> u16 {
         match self {

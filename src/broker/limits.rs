@@ -35,12 +35,14 @@ pub struct Limits {
     pub retained_bytes_max: usize,
     /// Bytes of the wills of all sessions. A CONNECT that goes beyond is refused with 0x97.
     pub will_bytes_max: usize,
-    /// Bytes of all messages held in memory: in flight, waiting, retained and half received. Above it QoS 0 is
-    /// dropped and QoS 1 and 2 are refused with 0x97 (a 3.x publisher is disconnected instead of acknowledged), on
+    /// Bytes of all messages held in memory: in flight, waiting, retained, half received, and on their way from this
+    /// shard to others. Above it QoS 0 is dropped and QoS 1 and 2 are refused with 0x97 (a 3.x publisher is disconnected instead of acknowledged), on
     /// all shards. Half received packets alone may take as much again; one more ends the connection it came on.
     pub message_bytes_max: usize,
     /// Letters that may wait for another shard before this one stops reading its sockets.
     pub letters_waiting_max: usize,
+    /// Bytes of letters that may wait for another shard. As above.
+    pub letter_bytes_waiting_max: usize,
     /// Letters that travel together.
     pub bundle_letters_max: usize,
 }
@@ -64,6 +66,7 @@ impl Limits {
         will_bytes_max: 256 << 20,
         message_bytes_max: 1 << 30,
         letters_waiting_max: 8192,
+        letter_bytes_waiting_max: 64 << 20,
         bundle_letters_max: 1024,
     };
 

@@ -110,21 +110,21 @@ impl Content {
 /// What `Rc` and `Arc` put in front of what they count.
 const COUNTS_BYTES: usize = 2 * size_of::<usize>();
 
-/// Counts the bytes of the messages alive on one shard.
+/// Counts the bytes of the messages alive on one shard, and of those on their way from it to others.
 #[derive(Clone, Debug, Default)]
 pub struct Meter(Rc<Cell<usize>>);
 
 impl Meter {
-    /// Bytes of all messages alive.
+    /// Bytes of all messages counted.
     pub fn bytes(&self) -> usize {
         self.0.get()
     }
 
-    fn add(&self, bytes: usize) {
+    pub(crate) fn add(&self, bytes: usize) {
         self.0.set(self.0.get() + bytes);
     }
 
-    fn sub(&self, bytes: usize) {
+    pub(crate) fn sub(&self, bytes: usize) {
         debug_assert!(self.0.get() >= bytes, "a message was counted out that was never counted in");
         self.0.set(self.0.get() - bytes);
     }

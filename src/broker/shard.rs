@@ -88,9 +88,8 @@ impl Shard {
         );
         let hasher = setup.seeds.hasher();
         let strategy = setup.broker.share_strategy;
-        let trays = Trays::new(setup.shard_count, setup.limits.bundle_letters_max);
         let mut shard = Shard {
-            clients: Clients::new(hasher.clone(), trays, setup.limits.clone()),
+            clients: Clients::new(hasher.clone(), setup.limits.clone(), setup.shard_count),
             topics: Topics {
                 subscriptions: Subscriptions::new(hasher.clone()),
                 groups: SharedGroups::new(hasher.clone(), strategy),
@@ -233,9 +232,11 @@ impl Shard {
         self.clients.deadlines.next()
     }
 
-    /// Whether letters pile up: the shell then stops reading sockets until they are taken.
+    /// Whether letters pile up, by number or by size: the shell then stops reading sockets until they are taken.
     pub fn is_congested(&self) -> bool {
-        self.clients.trays.letters_waiting() > self.setup.limits.letters_waiting_max
+        let (trays, limits) = (&self.clients.trays, &self.setup.limits);
+        trays.letters_waiting() > limits.letters_waiting_max
+            || trays.bytes_waiting() > limits.letter_bytes_waiting_max
     }
 
     /// How a connection is to be read after what it received.

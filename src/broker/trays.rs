@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 
 use crate::bundle::Bundle;
 use crate::letter::Letter;
+use crate::message::Meter;
 use crate::note::Note;
 use crate::outbox::Outbox;
 use crate::seed::ShardId;
@@ -92,20 +93,29 @@ pub struct Trays {
     spares: Vec<Bundle>,
     letters_waiting: usize,
     letters_posted: u64,
+    /// Bytes of the letters not yet taken.
+    bytes_waiting: usize,
+    /// Bytes of the letters that were taken and not yet read, as the shell last said.
+    bytes_under_way: usize,
+    /// Counts both.
+    meter: Meter,
 }
 
 /// How many emptied bundles are kept.
 const SPARES_MAX: usize = 16;
 
 impl Trays {
-    pub(crate) fn new(shard_count: u16, bundle_letters_max: usize) -> Trays {
+    pub(crate) fn new(shard_count: u16, bundle_letters_max: usize, meter: Meter) -> Trays {
         let letters = (0..shard_count).map(|_| VecDeque::new()).collect();
         let known = vec![None; usize::from(shard_count)];
-        Trays { letters, known, bundle_letters_max, ..Trays::default() }
+        Trays { letters, known, bundle_letters_max, meter, ..Trays::default() }
     }
 
     pub(crate) fn post(&mut self, to: ShardId, letter: Letter) {
-        self.post_with(to, |_| letter);
+        self.post_with(to, |bundle| {
+            bundle.count_shared(letter.shared_bytes());
+            letter
+        });
     }
 
     /// Tells a shard, behind all letters to any shard, that all route and group letters up to `number` are known here.
@@ -127,8 +137,12 @@ impl Trays {
             bundles.push_back(bundle);
         }
         let bundle = bundles.back_mut().expect("there is one to be filled");
+        let before = bundle.size_bytes();
         let letter = write(bundle);
         bundle.push(letter);
+        let bytes = bundle.size_bytes() - before;
+        self.bytes_waiting += bytes;
+        self.meter.add(bytes);
     }
 
     /// Takes the next letters for `to`. While [`Trays::letters_waiting`] is not 0 afterwards, there may be more of them when
@@ -143,12 +157,16 @@ impl Trays {
         }
         let bundle = self.letters[usize::from(to)].pop_front()?;
         self.letters_waiting -= bundle.len();
+        self.bytes_waiting -= bundle.size_bytes();
+        self.meter.sub(bundle.size_bytes());
         Some(bundle)
     }
 
     /// Puts a bundle back that did not fit into the mailbox.
     pub fn return_bundle(&mut self, to: ShardId, bundle: Bundle) {
         self.letters_waiting += bundle.len();
+        self.bytes_waiting += bundle.size_bytes();
+        self.meter.add(bundle.size_bytes());
         self.letters[usize::from(to)].push_front(bundle);
     }
 
@@ -188,6 +206,24 @@ impl Trays {
         self.letters_waiting
     }
 
+    /// Tells how many bytes of bundles that were taken are not yet read by their receivers. They count as messages that
+    /// this shard holds.
+    pub fn set_bytes_under_way(&mut self, bytes: usize) {
+        self.meter.add(bytes);
+        self.meter.sub(self.bytes_under_way);
+        self.bytes_under_way = bytes;
+    }
+
+    /// Bytes of the letters not yet taken, for all shards together.
+    pub fn bytes_waiting(&self) -> usize {
+        self.bytes_waiting
+    }
+
+    /// Bytes of all letters that no receiver has read.
+    pub(crate) fn letter_bytes(&self) -> usize {
+        self.bytes_waiting + self.bytes_under_way
+    }
+
     /// Letters ever posted.
     pub(crate) fn letters_posted(&self) -> u64 {
         self.letters_posted
@@ -212,7 +248,7 @@ mod tests {
 
     #[test]
     fn what_is_known_is_told_behind_all_letters() {
-        let mut trays = Trays::new(3, 1);
+        let mut trays = Trays::new(3, 1, Meter::default());
         trays.post_known(0, 7);
         trays.post(1, Letter::Memory(MemoryState::Full));
         trays.post_known(0, 8);
@@ -224,5 +260,25 @@ mod tests {
         assert!(take(&mut trays, 1).is_some());
         assert!(matches!(take(&mut trays, 0), Some(Letter::RoutesKnown(8))));
         assert!(trays.is_empty());
+    }
+
+    #[test]
+    fn letters_are_counted_until_they_are_read() {
+        let meter = Meter::default();
+        let mut trays = Trays::new(2, 8, meter.clone());
+        for _ in 0..2 {
+            trays.post(1, Letter::Memory(MemoryState::Full));
+        }
+        let bytes = 2 * size_of::<Letter>();
+        assert_eq!((trays.bytes_waiting(), meter.bytes()), (bytes, bytes));
+        let bundle = trays.take_bundle(1).expect("there is one");
+        assert_eq!((trays.bytes_waiting(), meter.bytes()), (0, 0));
+        trays.return_bundle(1, bundle);
+        assert_eq!((trays.bytes_waiting(), meter.bytes()), (bytes, bytes));
+        trays.take_bundle(1);
+        for under_way in [bytes, bytes / 2, 0] {
+            trays.set_bytes_under_way(under_way);
+            assert_eq!((trays.letter_bytes(), meter.bytes()), (under_way, under_way));
+        }
     }
 }

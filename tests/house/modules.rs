@@ -56,7 +56,7 @@ const BROKER: &[Row] = &[
     ("slab", &["pages"]),
     ("time", &[]),
     ("topics", &["pages", "slab", "time"]),
-    ("trays", &["bundle", "letter", "note", "outbox", "seed", "slab"]),
+    ("trays", &["bundle", "letter", "message", "note", "outbox", "seed", "slab"]),
 ];
 
 /// The server. Configuration knows nobody; what decides from bytes alone knows neither sockets nor shards.

@@ -17,19 +17,21 @@ pub struct Mailboxes {
     /// Letters that were ever put in, by sender, then by receiver.
     posted: Vec<Vec<u64>>,
     bundles_max: usize,
+    bytes_max: usize,
 }
 
 impl Mailboxes {
-    /// Empty ones with room for `bundles_max` bundles each.
-    pub fn new(shard_count: u16, bundles_max: usize) -> Mailboxes {
+    /// Empty ones with room for `bundles_max` bundles, and `bytes_max` bytes of each sender.
+    pub fn new(shard_count: u16, bundles_max: usize, bytes_max: usize) -> Mailboxes {
         Mailboxes {
             boxes: (0..shard_count).map(|_| VecDeque::new()).collect(),
             posted: vec![vec![0; usize::from(shard_count)]; usize::from(shard_count)],
             bundles_max,
+            bytes_max,
         }
     }
 
-    /// Posts a bundle; gives it back if the mailbox is full.
+    /// Posts a bundle; gives it back if the mailbox is full. One that is larger than the mailbox fits when it is empty.
     pub(crate) fn post(
         &mut self,
         from: ShardId,
@@ -38,7 +40,10 @@ impl Mailboxes {
         saboteur: &mut Saboteur,
     ) -> Result<(), Bundle> {
         let mailbox = &mut self.boxes[usize::from(to)];
-        if mailbox.len() >= self.bundles_max {
+        let own = mailbox.iter().filter(|(sender, _)| *sender == from);
+        let bytes: usize = own.map(|(_, bundle)| bundle.size_bytes()).sum();
+        let is_too_large = bytes > 0 && bytes + bundle.size_bytes() > self.bytes_max;
+        if mailbox.len() >= self.bundles_max || is_too_large {
             return Err(bundle);
         }
         let before = mailbox.iter().rposition(|(sender, _)| *sender == from);
@@ -67,6 +72,12 @@ impl Mailboxes {
     /// Whether no letter is under way to a shard.
     pub(crate) fn is_empty_for(&self, to: ShardId) -> bool {
         self.boxes[usize::from(to)].is_empty()
+    }
+
+    /// Bytes of the bundles under way from a shard to any other.
+    pub(crate) fn bytes_from(&self, from: ShardId) -> usize {
+        let own = self.boxes.iter().flatten().filter(|(sender, _)| *sender == from);
+        own.map(|(_, bundle)| bundle.size_bytes()).sum()
     }
 
     /// Whether no letter is under way.

@@ -73,6 +73,8 @@ fn setup(seed: u64, shard_count: u16, random: &mut Random) -> WorldSetup {
     let mut setup = WorldSetup::new(shard_count);
     setup.seed = seed;
     setup.mailbox_max = *random.pick(&[1, 2, 5, 1000]);
+    setup.mailbox_bytes_max = *random.pick(&[100, 1000, usize::MAX]);
+    setup.limits.letter_bytes_waiting_max = setup.mailbox_bytes_max;
     setup.limits.letters_waiting_max = *random.pick(&[0, 3, 4096]);
     setup.limits.bundle_letters_max = *random.pick(&[1, 1, 2, 1024]);
     setup.limits.send_queue_bytes_max = *random.pick(&[300, 2000, 2 << 20]);

@@ -193,6 +193,7 @@ impl Simulation {
             transcript.add(&facts);
         }
         self.oracle.observe(facts, &self.messages)?;
+        self.world.check_letters_counted()?;
         if self.world.is_letterless() {
             self.oracle.all_is_known();
         }

@@ -30,6 +30,8 @@ pub struct WorldSetup {
     pub sessions_max: u32,
     /// Subscriptions at one time, over all shards.
     pub subscriptions_max: u32,
+    /// Bytes of letters that fit into it.
+    pub mailbox_bytes_max: usize,
     /// Connections at one time; one more is told that the server is full.
     pub connections_max: usize,
     /// What is broken on purpose.
@@ -48,6 +50,7 @@ impl WorldSetup {
             mailbox_max: 1024,
             sessions_max: u32::MAX,
             subscriptions_max: u32::MAX,
+            mailbox_bytes_max: usize::MAX,
             connections_max: usize::MAX,
             sabotage: Sabotage::None,
         }

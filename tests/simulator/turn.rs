@@ -117,6 +117,7 @@ impl World {
                 self.tell(What::Taken { from, to: shard });
             }
             self.shards[usize::from(shard)].deliver(self.now, from, bundle);
+            self.tell_under_way(from);
             moved = true;
         }
         moved
@@ -256,8 +257,15 @@ impl World {
                 moved = true;
             }
         }
+        self.tell_under_way(from);
         self.tell_posted(from);
         moved
+    }
+
+    /// Tells a shard how many bytes of its letters wait in mailboxes.
+    fn tell_under_way(&mut self, from: ShardId) {
+        let bytes = self.mailboxes.bytes_from(from);
+        self.shards[usize::from(from)].trays().set_bytes_under_way(bytes);
     }
 
     /// Tells how many letters the shard has ever posted, those that still wait in its trays included.

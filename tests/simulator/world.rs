@@ -72,7 +72,7 @@ impl World {
                 .map(|shard| Shard::new(setup.of_shard(shard, &places), Time::ZERO))
                 .collect(),
             places,
-            mailboxes: Mailboxes::new(shard_count, setup.mailbox_max),
+            mailboxes: Mailboxes::new(shard_count, setup.mailbox_max, setup.mailbox_bytes_max),
             wires: Vec::new(),
             owned: vec![BTreeMap::new(); usize::from(shard_count)],
             live: Vec::new(),
@@ -323,6 +323,21 @@ impl World {
         self.mailboxes.is_empty()
             && self.adoptions.iter().all(VecDeque::is_empty)
             && self.shards.iter_mut().all(|shard| shard.trays().letters_waiting() == 0)
+    }
+
+    /// Whether every shard counts the letters that it posted and that nobody has read among its messages.
+    pub(crate) fn check_letters_counted(&mut self) -> Result<(), String> {
+        for shard in 0..self.setup.shard_count {
+            let counted = self.counters_of(shard).message_bytes;
+            let waiting = self.shards[usize::from(shard)].trays().bytes_waiting();
+            let bytes = (waiting + self.mailboxes.bytes_from(shard)) as u64;
+            if counted < bytes {
+                return Err(format!(
+                    "shard {shard} counts {counted} bytes of messages, its letters are {bytes}"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// What one shard counted.

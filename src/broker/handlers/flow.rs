@@ -135,9 +135,10 @@ mod tests {
     use crate::connection::{Arrival, Opening, Room};
     use crate::journal::Durability;
     use crate::limits::Limits;
+    use crate::places::OwnPlaces;
     use crate::policy::{BrokerPolicy, ListenerPolicy};
     use crate::seed::Seeds;
-    use crate::shard::Setup;
+    use crate::setup::Setup;
     use crate::time::Time;
 
     const GRACE_MS: u64 = 5000;
@@ -148,6 +149,8 @@ mod tests {
             shard_count: 1,
             seeds: Seeds { hash: 1, identity: [2, 3] },
             limits: Limits { slow_consumer_grace_ms: GRACE_MS, ..Limits::default() },
+            sessions: OwnPlaces::unbounded(),
+            subscriptions: OwnPlaces::unbounded(),
             broker: BrokerPolicy { sys_interval_s: 0, ..BrokerPolicy::default() },
             listeners: vec![ListenerPolicy::default()],
             durability: Durability::Memory,

@@ -54,10 +54,13 @@ section! {
     retained_bytes_max: u64 = OF_BROKER.retained_bytes_max as u64, Domain::bytes(0, TIB);
     /// Bytes of the wills of all sessions.
     will_bytes_max: u64 = OF_BROKER.will_bytes_max as u64, Domain::bytes(0, TIB);
-    /// Bytes of all messages that the broker holds: retained, waiting and under way.
+    /// Bytes of all messages that the broker holds: retained, waiting, and under way to clients and between cores.
     message_bytes_max: u64 = OF_BROKER.message_bytes_max as u64, Domain::bytes(MIB, TIB);
     /// Letters that wait in the mailbox between two cores before the sender stops reading its sockets.
     mailbox_letters_max: u32 = OF_BROKER.letters_waiting_max as u32, Domain::count(16, 1_048_576);
+    /// Bytes of the letters, with the messages in them, that wait in the mailbox between two cores before the sender
+    /// stops reading its sockets. A single letter may be larger.
+    mailbox_bytes_max: u64 = OF_BROKER.letter_bytes_waiting_max as u64, Domain::bytes(64 * KIB, TIB);
 }
 
 choices! {

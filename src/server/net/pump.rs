@@ -25,7 +25,7 @@ use crate::config::Transport;
 use crate::runtime::census::Census;
 use crate::runtime::clock::Clock;
 use crate::runtime::connection_log::ConnectionLog;
-use crate::runtime::load::Load;
+use crate::runtime::load::{Begun, Load};
 use crate::runtime::mailbox::{Batch, Mailbox};
 use ringmq_broker::cause::Cause;
 
@@ -231,8 +231,9 @@ impl Pump {
             let Some(posted) = self.mailbox.take() else { return taken };
             match posted.batch {
                 Batch::Letters(bundle) => {
-                    let now = self.now();
+                    let (now, bytes) = (self.now(), bundle.size_bytes());
                     self.shard.deliver(now, posted.from, bundle);
+                    self.mailbox.note_read(posted.from, bytes);
                 }
                 Batch::Handoff(handoff) => self.arrived.push(*handoff),
             }
@@ -250,6 +251,13 @@ impl Pump {
     fn depart(&mut self, to: ShardId, handoff: Box<Handoff>) {
         if let Err(Batch::Handoff(handoff)) = self.mailbox.post(to, Batch::Handoff(handoff)) {
             self.departing.push((to, handoff));
+        }
+    }
+
+    /// The first work of a turn finds out first how much of the mail is read by now.
+    fn begin_work(&mut self) {
+        if self.load.begin() == Begun::Now {
+            trays::count_letters(self);
         }
     }
 
@@ -318,7 +326,7 @@ impl Handler for Pump {
     }
 
     fn data(&mut self, id: SocketId, bytes: &mut [u8]) {
-        self.load.begin();
+        self.begin_work();
         self.take_letters_before_bytes();
         if receive::bytes(self, id, bytes) == Step::AskAgain {
             self.stepped.push(id);
@@ -383,7 +391,7 @@ impl Handler for Pump {
 
 impl Driver for Pump {
     fn after_turn(&mut self, net: &mut Network) -> Next {
-        self.load.begin();
+        self.begin_work();
         self.heed_stop(net);
         let inbox = self.empty_inbox();
         // Before any connection is opened: an open may use the slot of one that an order in the trays still names.

@@ -70,7 +70,15 @@ fn post_to_each(pump: &mut Pump) -> Posted {
             posted = Posted::Some;
         }
     }
+    count_letters(pump);
     posted
+}
+
+/// Tells the shard how many bytes of its letters are under way: they count as messages that it holds.
+pub(crate) fn count_letters(pump: &mut Pump) {
+    if pump.mailbox.shard_count() > 1 {
+        pump.shard.trays().set_bytes_under_way(pump.mailbox.bytes_under_way());
+    }
 }
 
 /// Gives the network what waits for a connection.

@@ -124,7 +124,7 @@ impl Launch<'_> {
         let shard_count = threads.len() as u16;
         let seeds = draw_seeds();
         let clock = Clock::start();
-        let mailboxes = Mailboxes::new(shard_count);
+        let mailboxes = Mailboxes::new(shard_count, self.config.limits.mailbox_bytes_max);
         let places = AllPlaces::new(&self.config.limits);
         for ((shard, thread), listeners) in (0..).zip(&threads).zip(by_shard(bound, shard_count)) {
             thread.prepare(Errand {

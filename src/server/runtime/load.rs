@@ -18,11 +18,13 @@ impl Load {
         Load { since: Instant::now(), busy: Duration::ZERO, began: None }
     }
 
-    /// Work begins, unless it has begun already.
-    pub(crate) fn begin(&mut self) {
-        if self.began.is_none() {
-            self.began = Some(Instant::now());
+    /// Work begins, unless it has begun already; tells which.
+    pub(crate) fn begin(&mut self) -> Begun {
+        if self.began.is_some() {
+            return Begun::Before;
         }
+        self.began = Some(Instant::now());
+        Begun::Now
     }
 
     /// The batch is done; the thread may wait now.
@@ -43,4 +45,13 @@ impl Load {
         self.busy = Duration::ZERO;
         Some(u16::try_from(permille).unwrap_or(1000).min(1000))
     }
+}
+
+/// When a batch of work began.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Begun {
+    /// With this call.
+    Now,
+    /// With an earlier one.
+    Before,
 }

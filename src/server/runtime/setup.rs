@@ -60,6 +60,7 @@ fn limits(limits: &config::Limits, shard_count: u16) -> Limits {
         will_bytes_max: part_usize(limits.will_bytes_max),
         message_bytes_max: part_usize(limits.message_bytes_max),
         letters_waiting_max: limits.mailbox_letters_max as usize,
+        letter_bytes_waiting_max: limits.mailbox_bytes_max as usize,
         bundle_letters_max: Limits::default().bundle_letters_max,
     }
 }

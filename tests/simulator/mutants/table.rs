@@ -198,4 +198,16 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         from: "if parts.payload.is_empty() {\n        retained.remove(parts.topic);",
         to: "if parts.payload.is_empty() {",
     },
+    Mutant {
+        name: "letters in a mailbox take no memory",
+        file: "trays.rs",
+        from: "self.meter.add(bytes);\n        self.meter.sub(self.bytes_under_way);\n        self.bytes_under_way = bytes;",
+        to: "let _ = bytes;",
+    },
+    Mutant {
+        name: "letters that were read still take memory",
+        file: "trays.rs",
+        from: "self.meter.sub(self.bytes_under_way);",
+        to: "",
+    },
 ];

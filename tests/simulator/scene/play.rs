@@ -107,6 +107,11 @@ impl Stage {
             "topic_alias_max" => listener.topic_alias_max = small,
             "session_expiry_max_s" => listener.session_expiry_max_s = u32::from(small),
             "mailbox_max" => self.setup.mailbox_max = number,
+            "mailbox_bytes_max" => {
+                self.setup.mailbox_bytes_max = number;
+                self.setup.limits.letter_bytes_waiting_max = number;
+            }
+            "message_bytes_max" => self.setup.limits.message_bytes_max = number,
             "backlog_count_max" => self.setup.limits.backlog_count_max = number,
             "send_queue_bytes_max" => self.setup.limits.send_queue_bytes_max = number,
             "overlapping" if value == "each" => self.setup.broker.overlapping = Overlapping::Each,
