@@ -121,6 +121,7 @@ impl Desk {
             }
         }
         self.shards[shard].trays().notes.clear();
+        self.shards[shard].trays().dropped.clear();
         true
     }
 

@@ -109,8 +109,10 @@ counters! {
     publish_unmatched: Counter;
     /// QoS 0 deliveries dropped because the receiver's send queue was full.
     dropped_send_queue: Counter;
-    /// Deliveries at QoS 1 and 2 dropped because the session's backlog was full.
+    /// Deliveries at QoS 1 and 2 dropped because the session's backlog was full when they came.
     dropped_backlog: Counter;
+    /// Deliveries at QoS 1 and 2 dropped from a session's full backlog to make room for newer ones.
+    dropped_backlog_oldest: Counter;
     /// Deliveries dropped because the message expired first [MQTT-3.3.2-5].
     dropped_expired: Counter;
     /// Deliveries dropped because the packet exceeds the client's maximum [MQTT-3.1.2-25].

@@ -20,7 +20,8 @@ pub struct Limits {
     pub subscriptions_per_session_max: usize,
     /// Filters in one SUBSCRIBE or UNSUBSCRIBE. Those beyond are refused: 0x97 in SUBACK, 0x83 in UNSUBACK.
     pub filters_per_packet_max: usize,
-    /// Messages waiting for one session at QoS 1 and 2. One more is dropped for that session and counted.
+    /// Messages waiting for one session at QoS 1 and 2. What one more leads to is the listener's choice
+    /// ([`crate::policy::BacklogFull`]).
     pub backlog_count_max: usize,
     /// Bytes of the messages waiting for one session. As above.
     pub backlog_bytes_max: usize,

@@ -53,6 +53,8 @@ pub struct ListenerPolicy {
     pub payload_format_check: bool,
     /// How long a connection may take from being accepted to a whole CONNECT, in milliseconds.
     pub connect_timeout_ms: u64,
+    /// What a full backlog of a session does whose client connected here last.
+    pub backlog_full: BacklogFull,
 }
 
 impl Default for ListenerPolicy {
@@ -80,8 +82,19 @@ impl Default for ListenerPolicy {
             bridge_states_allowed: false,
             payload_format_check: false,
             connect_timeout_ms: 10_000,
+            backlog_full: BacklogFull::DropNewest,
         }
     }
+}
+
+/// What a session's full backlog does with one more QoS 1 or 2 message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BacklogFull {
+    /// The message is dropped for this session.
+    DropNewest,
+    /// What has waited longest is dropped for this session, until the message fits. One that could never fit is dropped
+    /// itself.
+    DropOldest,
 }
 
 /// How overlapping filters of one session are served [MQTT-3.3.4-2].

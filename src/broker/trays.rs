@@ -12,6 +12,7 @@ use crate::letter::Letter;
 use crate::message::Meter;
 use crate::note::Note;
 use crate::outbox::Outbox;
+use crate::policy::BacklogFull;
 use crate::seed::ShardId;
 use crate::slab::SlotId;
 
@@ -72,6 +73,19 @@ pub(crate) enum Held {
     Close(ConnectionId),
 }
 
+/// Deliveries that a session's full backlog dropped, for the log.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// The session's client identifier.
+    pub client_id: Box<str>,
+    /// Deliveries dropped since the last line about this session.
+    pub count: u64,
+    /// Which ones.
+    pub when_full: BacklogFull,
+    /// The limit that left no room, by its name in [`crate::limits::Limits`].
+    pub limit: &'static str,
+}
+
 /// What is waiting for the shell.
 #[derive(Debug, Default)]
 pub struct Trays {
@@ -83,6 +97,8 @@ pub struct Trays {
     pub notes: Vec<Note>,
     /// What must not leave before a letter, in the order of the letters' numbers.
     held: VecDeque<(u64, Held)>,
+    /// What to log of full backlogs.
+    pub dropped: Vec<Dropped>,
     /// Letters, by receiving shard: the last bundle is the one that is being filled.
     letters: Vec<VecDeque<Bundle>>,
     /// What each shard is to be told that is known here, once all letters before are on their way: who then looks for a
@@ -232,7 +248,8 @@ impl Trays {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         let is_waiting = self.letters_waiting > 0 || self.is_holding();
-        self.sends.is_empty() && self.orders.is_empty() && self.notes.is_empty() && !is_waiting
+        let is_told = self.notes.is_empty() && self.dropped.is_empty();
+        self.sends.is_empty() && self.orders.is_empty() && is_told && !is_waiting
     }
 }
 

@@ -39,6 +39,11 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(stage: Rc<RefCell<Stage>>, version: Version, name: String) -> Client {
         let wire = stage.borrow_mut().world.connect();
+        Client::on_wire(stage, wire, version, name)
+    }
+
+    /// A client at the end of a wire that is there.
+    pub(crate) fn on_wire(stage: Rc<RefCell<Stage>>, wire: WireId, version: Version, name: String) -> Client {
         Client {
             stage,
             wire,
@@ -51,11 +56,6 @@ impl Client {
             aliases: BTreeMap::new(),
             sizes: Vec::new(),
         }
-    }
-
-    /// Comes anew, through listener `listener`; before anything was sent only.
-    pub(crate) fn come_through(&mut self, listener: u16) {
-        self.wire = self.stage.borrow_mut().world.connect_through(0, listener);
     }
 
     /// Sends a packet, or any bytes, and lets everything come to rest.

@@ -22,6 +22,7 @@ macro_rules! areas {
 areas! {
     alias
     auth
+    backlog
     connack
     connect
     disconnect

@@ -112,6 +112,16 @@ impl Trial {
         Client::new(self.stage(), version, format!("#{}", self.clients.get()))
     }
 
+    /// A client that connects through another listener than the first.
+    pub(crate) fn connect_through(&self, listener: u16, connect: Connect) -> Client {
+        let stage = self.stage();
+        let wire = stage.borrow_mut().world.connect_through(0, listener);
+        self.clients.set(self.clients.get() + 1);
+        let mut client = Client::on_wire(stage, wire, self.version, format!("#{}", self.clients.get()));
+        client.connect(connect);
+        client
+    }
+
     /// A connected client with nothing special.
     pub(crate) fn client(&self, name: &str) -> Client {
         self.connect(Connect::new(name))
@@ -130,14 +140,6 @@ impl Trial {
     /// A connected client of a version.
     pub(crate) fn connect_of(&self, version: Version, connect: Connect) -> Client {
         let mut client = self.wire_of(version);
-        client.connect(connect);
-        client
-    }
-
-    /// A connected client that came through another listener than the first.
-    pub(crate) fn connect_through(&self, listener: u16, connect: Connect) -> Client {
-        let mut client = self.wire();
-        client.come_through(listener);
         client.connect(connect);
         client
     }

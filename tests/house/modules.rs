@@ -49,14 +49,14 @@ const BROKER: &[Row] = &[
     ("policy", &["topics"]),
     ("publication", &["message", "topics"]),
     ("seed", &[]),
-    ("session", &["deadlines", "letter", "message", "seed", "slab", "time", "topics"]),
+    ("session", &["deadlines", "letter", "message", "policy", "seed", "slab", "time", "topics"]),
     ("sessions", &["session", "slab"]),
     ("setup", &["cause", "journal", "limits", "places", "policy", "seed"]),
     ("shard", ANYTHING),
     ("slab", &["pages"]),
     ("time", &[]),
     ("topics", &["pages", "slab", "time"]),
-    ("trays", &["bundle", "letter", "message", "note", "outbox", "seed", "slab"]),
+    ("trays", &["bundle", "letter", "message", "note", "outbox", "policy", "seed", "slab"]),
 ];
 
 /// The server. Configuration knows nobody; what decides from bytes alone knows neither sockets nor shards.

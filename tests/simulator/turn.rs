@@ -209,6 +209,7 @@ impl World {
             self.tell(What::Ended { wire, cause: ended.ending.cause });
             self.notes.push(ended);
         }
+        self.dropped.append(&mut self.shards[usize::from(shard)].trays().dropped);
     }
 
     /// Letters first, so that they are in their mailboxes before what they follow from is on a wire.

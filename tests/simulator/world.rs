@@ -11,7 +11,7 @@ use ringmq_broker::connection::{Arrival, Opening, Room};
 use ringmq_broker::counters::Counters;
 use ringmq_broker::note::Ended;
 use ringmq_broker::seed::ShardId;
-use ringmq_broker::trays::ConnectionId;
+use ringmq_broker::trays::{ConnectionId, Dropped};
 use ringmq_broker::{Shard, Time};
 
 use super::digest::Digest;
@@ -52,6 +52,7 @@ pub struct World {
     pub(crate) saboteur: Saboteur,
     pub(crate) digest: Digest,
     pub(crate) notes: Vec<Ended>,
+    pub(crate) dropped: Vec<Dropped>,
     /// Shards with letters that did not fit into their mailboxes: what leaves now may have waited for them.
     pub(crate) is_congested: Vec<bool>,
     /// Letters stay in their mailboxes.
@@ -84,6 +85,7 @@ impl World {
             digest: Digest::default(),
             notes: Vec::new(),
             is_congested: vec![false; usize::from(shard_count)],
+            dropped: Vec::new(),
             is_holding_letters: false,
             connects: 0,
             facts: None,
@@ -362,6 +364,11 @@ impl World {
     /// Takes the ends that were noted for the log since the last call.
     pub fn take_notes(&mut self) -> Vec<Ended> {
         std::mem::take(&mut self.notes)
+    }
+
+    /// Takes what was noted about full backlogs since the last call.
+    pub fn take_dropped(&mut self) -> Vec<Dropped> {
+        std::mem::take(&mut self.dropped)
     }
 
     /// The rolling hash of all that the shards gave out.

@@ -116,7 +116,8 @@ fn agree(shard: &mut Shard, id: SlotId, session_id: SlotId, packet: &Connect<'_>
     let clients = &mut shard.clients;
     if let Some(session) = clients.sessions.get_mut(session_id) {
         session.connection = Some(id);
-        session.expiry = expiry;
+        session.set_expiry(expiry);
+        session.backlog_full = policy.backlog_full;
         session.received.resume();
         for timer in [session.expiry_timer.take(), session.will_timer.take()].into_iter().flatten() {
             clients.deadlines.cancel(timer);

@@ -8,12 +8,12 @@ use crate::clients::Clients;
 use crate::connection::{Connection, Stage};
 use crate::counters::Counters;
 use crate::front::Front;
+use crate::handlers::backlog;
 use crate::handlers::form::{Body, Form, Look};
 use crate::letter::RetainedFor;
 use crate::message::{Message, Retain};
 use crate::outbox::SPLICE_BYTES_MIN;
 use crate::publication::{Publication, Publisher};
-use crate::session::backlog::{BacklogLimits, Queued};
 use crate::session::reads::Reads;
 use crate::session::{Delivery, Identifiers, Session};
 use crate::slab::SlotId;
@@ -236,17 +236,8 @@ pub(crate) enum Repeated {
 
 /// Puts a delivery into the backlog, within its bounds.
 pub(crate) fn wait(clients: &mut Clients, session: u32, delivery: Delivery) {
-    let limits = BacklogLimits {
-        count_max: clients.limits.backlog_count_max,
-        bytes_max: clients.limits.backlog_bytes_max,
-    };
-    let Some(session) = clients.sessions.at(session) else { return };
-    let backlog = &mut session.outgoing().backlog;
-    let queued = backlog.push(delivery, limits, clients.now, &mut clients.counters.dropped_expired);
-    if queued == Queued::Full {
-        clients.counters.dropped_backlog += 1;
-    }
-    let Some(id) = session.connection else { return };
+    backlog::push(clients, session, delivery);
+    let Some(id) = clients.sessions.at(session).and_then(|session| session.connection) else { return };
     let Some(connection) = clients.connections.get_mut(id) else { return };
     connection.flow.hungry = true;
     if connection.flow.stalled && connection.outbox.len_bytes() >= clients.limits.send_queue_high_water() {

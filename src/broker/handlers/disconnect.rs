@@ -32,12 +32,12 @@ fn change_expiry(shard: &mut Shard, id: SlotId, packet: &Disconnect<'_>) -> Resu
     let Some(connection) = shard.clients.connections.get(id) else { return Ok(()) };
     let max_s = shard.policy(connection.listener).session_expiry_max_s;
     let Some((_, session)) = shard.clients.session_of(id) else { return Ok(()) };
-    if session.expiry == Expiry::AtOnce && asked_s > 0 {
+    if session.expiry() == Expiry::AtOnce && asked_s > 0 {
         return Err(Ending {
             cause: Cause::ProtocolError,
             what: "session expiry raised from 0 at DISCONNECT",
         });
     }
-    session.expiry = Expiry::from_s(asked_s.min(max_s));
+    session.set_expiry(Expiry::from_s(asked_s.min(max_s)));
     Ok(())
 }

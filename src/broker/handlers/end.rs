@@ -118,7 +118,7 @@ fn detach(shard: &mut Shard, session_id: SlotId, fate: WillFate) {
     let Some(session) = shard.clients.sessions.get_mut(session_id) else { return };
     session.connection = None;
     session.release_if_idle();
-    let expiry = session.expiry;
+    let expiry = session.expiry();
     // First of all, so that its own will is given to a member of the group that is there.
     shared::set_presence(shard, session_id, Presence::Offline);
     will::settle(shard, session_id, fate);

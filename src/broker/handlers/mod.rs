@@ -6,6 +6,7 @@ pub(crate) mod acks;
 pub(crate) mod announce;
 pub(crate) mod attach;
 pub(crate) mod auth;
+pub(crate) mod backlog;
 pub(crate) mod connack;
 pub(crate) mod connect;
 pub(crate) mod deliver;

@@ -51,7 +51,7 @@ pub(crate) fn settle(shard: &mut Shard, session_id: SlotId, fate: WillFate) {
     let now = shard.clients.now;
     let Some(session) = shard.clients.sessions.get_mut(session_id) else { return };
     let Some(will) = &session.will else { return };
-    let wait_s = match session.expiry {
+    let wait_s = match session.expiry() {
         Expiry::AtOnce => 0,
         Expiry::After(s) => will.delay_s.min(s),
         Expiry::Never => will.delay_s,

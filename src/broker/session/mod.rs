@@ -16,10 +16,11 @@ use ringmq_protocol::Qos;
 
 use crate::deadlines::TimerId;
 use crate::message::{Message, Retain};
+use crate::policy::BacklogFull;
 use crate::slab::SlotId;
 use crate::time::Time;
 use crate::topics::{FilterId, GroupId};
-use backlog::Backlog;
+use backlog::{Backlog, Drops};
 use filters::Filters;
 use inflight::Inflight;
 use reads::Reads;
@@ -111,7 +112,10 @@ pub(crate) struct Session {
     pub(crate) client_id: Box<str>,
     /// The connection it is on, if any.
     pub(crate) connection: Option<SlotId>,
-    pub(crate) expiry: Expiry,
+    /// As on the wire, so that it leaves room for what follows.
+    expiry_s: u32,
+    /// What a full backlog does: the choice of the listener through which the client connected last.
+    pub(crate) backlog_full: BacklogFull,
     /// Plain subscriptions.
     pub(crate) filters: Filters,
     /// Shared subscriptions. Boxed: few sessions have any.
@@ -132,11 +136,14 @@ pub(crate) struct Outgoing {
     pub(crate) inflight: Inflight,
     pub(crate) backlog: Backlog,
     pub(crate) reads: Reads,
+    pub(crate) drops: Drops,
 }
 
 impl Outgoing {
+    /// Whether nothing is on its way. What was dropped is remembered until the session ends, so that it is logged no more
+    /// often than it may be.
     fn is_idle(&self) -> bool {
-        self.inflight.len() == 0 && self.backlog.is_empty() && self.reads.is_empty()
+        self.inflight.len() == 0 && self.backlog.is_empty() && self.reads.is_empty() && self.drops.is_none()
     }
 
     /// Whether there is anything to be sent as soon as window and send queue allow it.
@@ -166,7 +173,8 @@ impl Session {
         Session {
             client_id: client_id.into(),
             connection: None,
-            expiry,
+            expiry_s: expiry.as_s(),
+            backlog_full: BacklogFull::DropNewest,
             filters: Filters::default(),
             groups: None,
             received: Received::default(),
@@ -175,6 +183,16 @@ impl Session {
             will_timer: None,
             outgoing: None,
         }
+    }
+
+    /// How long it outlives its connection.
+    pub(crate) fn expiry(&self) -> Expiry {
+        Expiry::from_s(self.expiry_s)
+    }
+
+    /// Sets how long it outlives its connection.
+    pub(crate) fn set_expiry(&mut self, expiry: Expiry) {
+        self.expiry_s = expiry.as_s();
     }
 
     /// What is on its way, allocated if need be.

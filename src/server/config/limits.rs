@@ -38,7 +38,7 @@ section! {
     subscriptions_per_session_max: u32 = OF_BROKER.subscriptions_per_session_max as u32, Domain::count(1, 1_000_000);
     /// Filters in one SUBSCRIBE or UNSUBSCRIBE.
     filters_per_subscribe_max: u16 = OF_BROKER.filters_per_packet_max as u16, Domain::count(1, 65_535);
-    /// Messages that wait for one session at QoS 1 and 2. One more is dropped for that session and counted.
+    /// Messages that wait for one session at QoS 1 and 2. `mqtt.backlog_full` says what happens to one more.
     backlog_count_max: u32 = OF_BROKER.backlog_count_max as u32, Domain::count(0, 10_000_000);
     /// Bytes of the messages that wait for one session. As above.
     backlog_bytes_max: u64 = OF_BROKER.backlog_bytes_max as u64, Domain::bytes(0, TIB);

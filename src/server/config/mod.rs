@@ -37,7 +37,7 @@ pub(crate) use host::{
 };
 pub(crate) use limits::{Limits, SlowConsumer};
 pub(crate) use listen::{ListenUrl, Transport};
-pub(crate) use mqtt::{Mqtt, Overlapping, SharedStrategy, Topics};
+pub(crate) use mqtt::{BacklogFull, Mqtt, Overlapping, SharedStrategy, Topics};
 pub(crate) use plan::{Config, Listener, Origin};
 pub(crate) use setting::Word;
 

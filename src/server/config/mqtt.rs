@@ -68,6 +68,9 @@ section! {
     bridge_states_available: bool = false, Domain::Switch;
     /// Whether a payload that is marked as UTF-8 is checked, and refused with code 0x99 if it is not.
     payload_format_check: bool = false, Domain::Switch;
+    /// What happens when more QoS 1 and 2 messages wait for a session than `limits.backlog_count_max` and
+    /// `limits.backlog_bytes_max` allow. The listener through which the session's client connected last decides.
+    backlog_full: BacklogFull = BacklogFull::DropNewest, Domain::OneOf(BacklogFull::CHOICES);
 }
 
 section! {
@@ -80,6 +83,16 @@ section! {
     shared_strategy: SharedStrategy = SharedStrategy::RoundRobin, Domain::OneOf(SharedStrategy::CHOICES);
     /// Time in seconds between publishes of the broker's own figures below `$SYS`; 0 for never.
     sys_interval_s: u32 = 10, Domain::seconds(0, 86_400);
+}
+
+choices! {
+    /// What happens to the messages for a session whose backlog is full.
+    BacklogFull {
+        /// The message that comes is dropped for that session and counted.
+        DropNewest = "drop_newest",
+        /// What has waited longest is dropped for that session and counted, to make room.
+        DropOldest = "drop_oldest",
+    }
 }
 
 choices! {

@@ -37,6 +37,9 @@ pub(crate) fn empty(pump: &mut Pump, net: &mut Network) {
     for note in std::mem::take(&mut pump.shard.trays().notes) {
         pump.log.note(&note);
     }
+    for dropped in std::mem::take(&mut pump.shard.trays().dropped) {
+        pump.log.dropped(&dropped);
+    }
 }
 
 /// Whether letters have gone into mailboxes.

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use ringmq_broker::cause::{Cause, Level};
 use ringmq_broker::note::{Client, Connected, Direction, Ended, Note, PacketSeen};
+use ringmq_broker::policy::BacklogFull;
+use ringmq_broker::trays::Dropped;
 use ringmq_protocol::{Reason, Version};
 use tracing::{debug, info, trace, warn};
 
@@ -98,6 +100,25 @@ impl ConnectionLog {
                  this is said once"
             );
         }
+    }
+
+    /// A session's full backlog dropped messages.
+    pub(crate) fn dropped(&mut self, dropped: &Dropped) {
+        if !self.may_write() {
+            return;
+        }
+        let Dropped { client_id, count, when_full, limit } = dropped;
+        let which = match when_full {
+            BacklogFull::DropNewest => "the newest",
+            BacklogFull::DropOldest => "the oldest",
+        };
+        warn!(
+            client_id,
+            count,
+            which,
+            limit = format!("limits.{limit}"),
+            "the backlog of a session is full: messages for it were dropped"
+        );
     }
 
     /// A connection was closed as soon as it was accepted.

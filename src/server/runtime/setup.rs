@@ -3,7 +3,7 @@
 use ringmq_broker::Setup;
 use ringmq_broker::journal::Durability;
 use ringmq_broker::limits::Limits;
-use ringmq_broker::policy::{BrokerPolicy, ListenerPolicy, Overlapping};
+use ringmq_broker::policy::{BacklogFull, BrokerPolicy, ListenerPolicy, Overlapping};
 use ringmq_broker::seed::{Seeds, ShardId};
 use ringmq_broker::topics::ShareStrategy;
 use ringmq_protocol::Qos;
@@ -114,6 +114,10 @@ fn listener(listener: &Listener) -> ListenerPolicy {
         bridge_states_allowed: mqtt.bridge_states_available,
         payload_format_check: mqtt.payload_format_check,
         connect_timeout_ms: u64::from(mqtt.connect_timeout_ms) + u64::from(handshake_ms),
+        backlog_full: match mqtt.backlog_full {
+            config::BacklogFull::DropNewest => BacklogFull::DropNewest,
+            config::BacklogFull::DropOldest => BacklogFull::DropOldest,
+        },
     }
 }
 

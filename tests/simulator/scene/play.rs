@@ -16,7 +16,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use ringmq_broker::policy::Overlapping;
+use ringmq_broker::policy::{BacklogFull, Overlapping};
 use ringmq_protocol::{Packet, Version};
 
 use super::text::describe;
@@ -114,6 +114,7 @@ impl Stage {
             "message_bytes_max" => self.setup.limits.message_bytes_max = number,
             "backlog_count_max" => self.setup.limits.backlog_count_max = number,
             "send_queue_bytes_max" => self.setup.limits.send_queue_bytes_max = number,
+            "backlog_full" if value == "drop_oldest" => listener.backlog_full = BacklogFull::DropOldest,
             "overlapping" if value == "each" => self.setup.broker.overlapping = Overlapping::Each,
             _ => return Err("no such setting".into()),
         }

@@ -1,0 +1,47 @@
+//! A delivery that must wait: into the backlog of its session, or what a full one does, counted and logged.
+
+use crate::clients::Clients;
+use crate::policy::BacklogFull;
+use crate::session::Delivery;
+use crate::session::backlog::{BacklogLimits, Bound, GivenUp};
+use crate::trays::Dropped;
+
+/// Lines about full backlogs that may wait for the shell. A session whose line has no room is tried again with the next
+/// delivery that it drops.
+const LINES_MAX: usize = 64;
+
+/// Puts a delivery into the backlog of the session in slot `session`, within its bounds.
+pub(crate) fn push(clients: &mut Clients, session: u32, delivery: Delivery) {
+    let Clients { sessions, limits, counters, now, .. } = clients;
+    let Some(found) = sessions.at(session) else { return };
+    let when_full = found.backlog_full;
+    let limits =
+        BacklogLimits { count_max: limits.backlog_count_max, bytes_max: limits.backlog_bytes_max, when_full };
+    let given_up = found.outgoing().backlog.push(delivery, limits, *now);
+    counters.dropped_expired += given_up.expired;
+    if given_up.dropped > 0 {
+        match when_full {
+            BacklogFull::DropNewest => counters.dropped_backlog += given_up.dropped,
+            BacklogFull::DropOldest => counters.dropped_backlog_oldest += given_up.dropped,
+        }
+        note(clients, session, given_up);
+    }
+}
+
+/// Leaves a line for the log, once a minute and session at most.
+fn note(clients: &mut Clients, session: u32, given_up: GivenUp) {
+    let Clients { sessions, trays, now, .. } = clients;
+    let Some(session) = sessions.at(session) else { return };
+    let when_full = session.backlog_full;
+    let drops = &mut session.outgoing().drops;
+    drops.add(given_up.dropped);
+    if trays.dropped.len() >= LINES_MAX {
+        return;
+    }
+    let Some(count) = drops.take_line(*now) else { return };
+    let limit = match given_up.bound {
+        Some(Bound::Bytes) => "backlog_bytes_max",
+        Some(Bound::Count) | None => "backlog_count_max",
+    };
+    trays.dropped.push(Dropped { client_id: session.client_id.clone(), count, when_full, limit });
+}
