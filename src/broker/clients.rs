@@ -6,10 +6,11 @@
 use foldhash::fast::FixedState;
 use ringmq_protocol::{PacketId, PacketType, Reason, Version, encode_ack};
 
-use crate::connection::{Connection, Stage};
+use crate::connection::{Connection, Flow, Stage};
 use crate::counters::Counters;
 use crate::deadlines::Deadlines;
 use crate::front::Front;
+use crate::held::Held;
 use crate::letter::MemoryState;
 use crate::limits::Limits;
 use crate::message::Meter;
@@ -34,6 +35,10 @@ pub(crate) enum Timer {
     Will(SlotId),
     /// Retained messages expire.
     RetainedExpiry,
+    /// A full backlog holds deliveries that have expired.
+    BacklogExpiry(SlotId),
+    /// There may be room for publishes that are held.
+    HeldPublishes,
     /// A session goes on looking for retained messages.
     RetainedReads(SlotId),
     /// A round of `$SYS` topics is due.
@@ -57,6 +62,12 @@ pub(crate) struct Clients {
     pub(crate) told_memory: MemoryState,
     /// Shards that may keep no more messages.
     pub(crate) full_elsewhere: ShardSet,
+    /// Sessions here whose backlog is full and refuses messages.
+    pub(crate) full_sessions: usize,
+    /// Sessions, by slot, whose backlog filled up or emptied in this verb, or whose subscriptions changed while it is full.
+    pub(crate) unsettled: Vec<u32>,
+    /// Publishes that are not yet taken.
+    pub(crate) held: Held,
     /// Bytes of all wills.
     pub(crate) will_bytes: usize,
     /// For topics that get an alias.
@@ -90,6 +101,9 @@ impl Clients {
             partial_bytes: 0,
             told_memory: MemoryState::Free,
             full_elsewhere: ShardSet::EMPTY,
+            full_sessions: 0,
+            unsettled: Vec::new(),
+            held: Held::new(hasher.clone()),
             will_bytes: 0,
             hasher,
             told_credentials: false,
@@ -147,10 +161,18 @@ impl Clients {
     /// bounded, and has a grace to drain it.
     pub(crate) fn overflow(&mut self, id: SlotId) {
         self.begin_grace(id);
+        self.set_read(id, |flow| flow.paused = true);
+    }
+
+    /// Changes what a connection is read by, and tells the shell if that makes a difference.
+    pub(crate) fn set_read(&mut self, id: SlotId, change: impl FnOnce(&mut Flow)) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        if !connection.flow.paused {
-            connection.flow.paused = true;
-            self.trays.orders.push(Order::Pause(id));
+        let was_read = connection.flow.is_read();
+        change(&mut connection.flow);
+        match (was_read, connection.flow.is_read()) {
+            (true, false) => self.trays.orders.push(Order::Pause(id)),
+            (false, true) => self.trays.orders.push(Order::Resume(id)),
+            (true, true) | (false, false) => {}
         }
     }
 
@@ -174,11 +196,7 @@ impl Clients {
 
     /// Little waits for a connection now: it is read again.
     pub(crate) fn relieved(&mut self, id: SlotId) {
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        if connection.flow.paused {
-            connection.flow.paused = false;
-            self.trays.orders.push(Order::Resume(id));
-        }
+        self.set_read(id, |flow| flow.paused = false);
     }
 
     /// Takes an emptied send buffer back.

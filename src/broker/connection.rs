@@ -137,6 +137,17 @@ pub(crate) struct Flow {
     pub(crate) behind_letters: bool,
     /// It is held back until such letters are in their mailboxes.
     pub(crate) is_held: bool,
+    /// Publishes of it are held: later ones must not overtake them.
+    pub(crate) holds: bool,
+    /// The socket is not read because so many are held.
+    pub(crate) holds_much: bool,
+}
+
+impl Flow {
+    /// Whether the socket is read.
+    pub(crate) fn is_read(&self) -> bool {
+        !self.paused && !self.holds_much
+    }
 }
 
 /// What the next bytes hold.

@@ -113,6 +113,12 @@ counters! {
     dropped_backlog: Counter;
     /// Deliveries at QoS 1 and 2 dropped from a session's full backlog to make room for newer ones.
     dropped_backlog_oldest: Counter;
+    /// QoS 1 and 2 publishes refused because a subscriber's backlog was full. Also counted as refused.
+    refused_backlog: Counter;
+    /// QoS 1 and 2 publishes of 3.x clients that waited for room in a subscriber's backlog.
+    publish_held: Counter;
+    /// Deliveries at QoS 1 and 2 kept above the bounds of a backlog that refuses: they were on their way when it filled up.
+    kept_over_backlog: Counter;
     /// Deliveries dropped because the message expired first [MQTT-3.3.2-5].
     dropped_expired: Counter;
     /// Deliveries dropped because the packet exceeds the client's maximum [MQTT-3.1.2-25].

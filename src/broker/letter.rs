@@ -16,7 +16,7 @@ use crate::counters::Counters;
 use crate::message::{Content, Retain};
 use crate::slab::SlotId;
 use crate::time::Time;
-use crate::topics::{Fingerprint, GroupId, GroupUpdate, RouteKey, SubscriptionOptions};
+use crate::topics::{BacklogState, Fingerprint, GroupId, GroupUpdate, RouteKey, SubscriptionOptions};
 
 /// One letter. Small, so that a queue of them is: what is large is behind a pointer.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub enum Letter {
     RetainedAnswer(Box<RetainedAnswer>),
     /// The sender has, or no longer has, used up its part of the memory for messages.
     Memory(MemoryState),
+    /// The sender has, or no longer has, a subscriber of a filter whose backlog is full and refuses messages.
+    Backlog(BacklogChange),
     /// The sender's figures, for `$SYS`.
     Figures(Box<Figures>),
 }
@@ -72,6 +74,15 @@ pub enum MemoryState {
     Free,
     /// It may not: nobody takes QoS 1 and 2 publishes until it may again.
     Full,
+}
+
+/// What became of the backlogs of a filter's subscribers.
+#[derive(Clone, Debug)]
+pub struct BacklogChange {
+    /// Which topics are meant.
+    pub key: RouteKey,
+    /// Full if at least one of their backlogs is.
+    pub state: BacklogState,
 }
 
 /// A route is opened or closed by its only writer.
@@ -185,7 +196,7 @@ impl Letter {
             Letter::Route(_) | Letter::Group(_) | Letter::RetainedQuestion(_) => u16::MAX,
             Letter::Publish(_) | Letter::Retain(_) | Letter::RetainedAnswer(_) => u16::MAX - 1,
             Letter::SharedPublish(shared) => u16::MAX - 1 - shared.hops,
-            Letter::RoutesKnown(_) | Letter::Memory(_) | Letter::Figures(_) => 0,
+            Letter::RoutesKnown(_) | Letter::Memory(_) | Letter::Backlog(_) | Letter::Figures(_) => 0,
         }
     }
 }

@@ -77,6 +77,7 @@ pub mod counters;
 mod deadlines;
 mod front;
 mod handlers;
+mod held;
 pub mod journal;
 pub mod letter;
 pub mod limits;

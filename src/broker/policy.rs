@@ -95,6 +95,9 @@ pub enum BacklogFull {
     /// What has waited longest is dropped for this session, until the message fits. One that could never fit is dropped
     /// itself.
     DropOldest,
+    /// The publish is refused before anybody gets it: with 0x97, or not acknowledged before there is room where a
+    /// client cannot be told (3.x). What cannot be refused any more is kept above the bounds.
+    Refuse,
 }
 
 /// How overlapping filters of one session are served [MQTT-3.3.4-2].

@@ -63,6 +63,11 @@ impl Sessions {
         self.slab.at(index)
     }
 
+    /// The full number of the session in slot `index`.
+    pub(crate) fn id_at(&self, index: u32) -> Option<SlotId> {
+        self.slab.id_at(index)
+    }
+
     /// As [`Sessions::at`], to look at only.
     pub(crate) fn peek(&self, index: u32) -> Option<&Session> {
         self.slab.peek(index)

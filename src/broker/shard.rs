@@ -12,7 +12,7 @@ use crate::clients::{Clients, Timer};
 use crate::connection::{Connection, Opening, Stage};
 use crate::counters::Counters;
 use crate::deadlines::TimerId;
-use crate::handlers::{announce::Announced, end, flow, letters, memory, receive, sys, timers};
+use crate::handlers::{announce::Announced, end, flow, fullness, letters, memory, receive, sys, timers};
 use crate::message::Message;
 use crate::outbox::Outbox;
 use crate::policy::ListenerPolicy;
@@ -20,7 +20,9 @@ use crate::seed::{Identifiers, ShardId};
 use crate::setup::Setup;
 use crate::slab::SlotId;
 use crate::time::Time;
-use crate::topics::{KnownTopic, KnownTopics, Retained, Routes, SharedGroups, SharedRoutes, Subscriptions};
+use crate::topics::{
+    FullFilters, KnownTopic, KnownTopics, Retained, Routes, SharedGroups, SharedRoutes, Subscriptions,
+};
 use crate::trays::{ConnectionId, Order, Output, Trays};
 
 /// The filter tables and the retained messages of one shard.
@@ -32,6 +34,7 @@ pub(crate) struct Topics {
     pub(crate) shared_routes: SharedRoutes,
     pub(crate) retained: Retained<Message>,
     pub(crate) known: KnownTopics,
+    pub(crate) full: FullFilters,
 }
 
 /// One shard of the broker.
@@ -96,7 +99,8 @@ impl Shard {
                 routes: Routes::new(hasher.clone()),
                 shared_routes: SharedRoutes::new(hasher.clone(), strategy, setup.shard),
                 retained: Retained::new(hasher.clone()),
-                known: KnownTopics::new(hasher),
+                known: KnownTopics::new(hasher.clone()),
+                full: FullFilters::new(hasher),
             },
             announced: Announced::new(setup.shard, setup.shard_count),
             identifiers: Identifiers::new(setup.seeds, setup.shard, setup.shard_count),
@@ -150,7 +154,7 @@ impl Shard {
     pub fn receive(&mut self, now: Time, id: ConnectionId, bytes: &[u8]) {
         self.clients.now = now;
         receive::bytes(self, id, bytes);
-        memory::watch(self);
+        self.settle();
     }
 
     /// The network is done with a connection, or the shell found what it carries to be no MQTT. Nothing more is
@@ -158,6 +162,7 @@ impl Shard {
     pub fn hang_up(&mut self, now: Time, id: ConnectionId, cause: Cause) {
         self.clients.now = now;
         end::hung_up(self, id, cause);
+        self.settle();
     }
 
     /// The shell closed a connection that it never opened here.
@@ -180,6 +185,7 @@ impl Shard {
     pub fn drained(&mut self, now: Time, id: ConnectionId) {
         self.clients.now = now;
         flow::drained(self, id);
+        self.settle();
     }
 
     /// Letters came from another shard.
@@ -187,7 +193,7 @@ impl Shard {
         self.clients.now = now;
         letters::deliver(self, from, &mut bundle);
         self.clients.trays.recycle(bundle);
-        memory::watch(self);
+        self.settle();
     }
 
     /// Time went by. Handles what is due; [`Shard::deadline`] tells when to call again.
@@ -199,7 +205,7 @@ impl Shard {
             timers::fire(self, timer);
         }
         self.scratch.due = due;
-        memory::watch(self);
+        self.settle();
     }
 
     /// The server stops: every client is told 0x8B and closed. From now on no will is published.
@@ -215,11 +221,18 @@ impl Shard {
     pub fn disconnect(&mut self, now: Time, id: ConnectionId, cause: Cause) {
         self.clients.now = now;
         end::connection(self, id, cause);
+        self.settle();
     }
 
     /// The shell's measure of this core: how much of the last interval it was at work, in thousandths.
     pub fn report_load(&mut self, permille: u16) {
         self.figures.load_permille = permille;
+    }
+
+    /// Tells the other shards what a verb changed for them.
+    fn settle(&mut self) {
+        fullness::settle(self);
+        memory::watch(self);
     }
 
     /// The trays, to be emptied.

@@ -82,7 +82,7 @@ impl<T> Slab<T> {
     }
 
     /// The full number of the value now in slot `index`.
-    fn id_at(&self, index: u32) -> Option<SlotId> {
+    pub(crate) fn id_at(&self, index: u32) -> Option<SlotId> {
         let slot = self.slots.get(index as usize)?;
         slot.value.as_ref().map(|_| SlotId { index, generation: slot.generation })
     }

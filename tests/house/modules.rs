@@ -21,6 +21,7 @@ const BROKER: &[Row] = &[
             "counters",
             "deadlines",
             "front",
+            "held",
             "letter",
             "limits",
             "message",
@@ -39,6 +40,7 @@ const BROKER: &[Row] = &[
     ("front", &["message"]),
     ("handlers", ANYTHING),
     ("journal", &[]),
+    ("held", &["slab"]),
     ("letter", &["counters", "message", "slab", "time", "topics"]),
     ("limits", &[]),
     ("message", &["time"]),
@@ -86,7 +88,7 @@ const ANYTHING: &[&str] = &["*"];
 /// What may be taken from `topics` by those who keep something of it, but not the tables.
 const FROM_TOPICS: &[(&str, &[&str])] = &[
     ("connection", &["InboundAliases", "OutboundAliases"]),
-    ("session", &["FilterId", "GroupId"]),
+    ("session", &["FilterId", "GroupId", "RouteKey"]),
     ("policy", &["ShareStrategy"]),
     ("publication", &["Fingerprint", "KnownTopic"]),
     ("clients", &["ShardSet"]),

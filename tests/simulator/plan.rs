@@ -2,7 +2,7 @@
 //!
 //! Owns the dice. The operations do not depend on the number of shards, so that one plan can be tried with any.
 
-use ringmq_broker::policy::Overlapping;
+use ringmq_broker::policy::{BacklogFull, Overlapping};
 use ringmq_broker::topics::ShareStrategy;
 use ringmq_protocol::{Qos, Reason, RetainHandling, SubscribeOptions, Version};
 
@@ -55,10 +55,14 @@ impl Plan {
         let clients = random.between(2, 7);
         let versions =
             (0..clients).map(|_| *random.pick(&[Version::V5, Version::V5, Version::V311, Version::V31]));
-        let versions = versions.collect();
+        let versions: Vec<Version> = versions.collect();
         let setup = setup(seed, shard_count, &mut random);
+        let refuses = setup.listeners[0].backlog_full == BacklogFull::Refuse;
+        // Only 5.0 can be told.
+        let versions = if refuses { vec![Version::V5; clients] } else { versions };
         let ops = random.between(30, 150);
         let mut dice = Dice::new(random, clients);
+        dice.retains = !refuses;
         let mut all = vec![Op::Weather(dice.weather())];
         all.extend((0..clients).map(|client| Op::Connect(client, dice.shard(), dice.wish())));
         for _ in 0..ops {
@@ -94,6 +98,10 @@ fn setup(seed: u64, shard_count: u16, random: &mut Random) -> WorldSetup {
     listener.inflight_max = *random.pick(&[1, 4, 1024]);
     listener.topic_alias_max = *random.pick(&[0, 2, 32]);
     listener.topic_alias_outbound_max = *random.pick(&[0, 2, 32]);
+    if random.chance(25) {
+        listener.backlog_full = BacklogFull::Refuse;
+        setup.limits.backlog_count_max = *random.pick(&[0, 1, 3, 10]);
+    }
     setup
 }
 
@@ -104,13 +112,15 @@ struct Dice {
     /// Fewer topics and filters meet more often.
     topics: usize,
     shared_percent: u32,
+    /// Whether anything is retained.
+    retains: bool,
 }
 
 impl Dice {
     fn new(mut random: Random, clients: usize) -> Dice {
         let topics = *random.pick(&[2, 4, TOPICS.len()]);
         let shared_percent = *random.pick(&[10, 25, 60]);
-        Dice { random, clients, topics, shared_percent }
+        Dice { random, clients, topics, shared_percent, retains: true }
     }
 
     fn op(&mut self) -> Op {
@@ -170,7 +180,7 @@ impl Dice {
     fn content(&mut self) -> Content {
         let topics = self.topics;
         let random = &mut self.random;
-        let retain = random.chance(20);
+        let retain = random.chance(20) && self.retains;
         let size = *random.pick(&[1, 1, 1, 30, 300, 20_000]);
         Content {
             topic: random.pick::<&'static str>(&TOPICS[..topics]),

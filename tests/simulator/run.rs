@@ -276,6 +276,9 @@ impl Simulation {
                     client,
                     &Content { topic, qos, retain: false, expiry_s: None, payload_bytes: 1, extras },
                 );
+                if self.oracle.has_refusals() {
+                    self.settle()?;
+                }
             }
             self.settle()?;
         }

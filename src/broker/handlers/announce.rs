@@ -88,7 +88,7 @@ pub(crate) fn group(shard: &mut Shard, update: &GroupUpdate) {
     }
 }
 
-fn post_to_all(shard: &mut Shard, letter: impl Fn() -> Letter) {
+pub(crate) fn post_to_all(shard: &mut Shard, letter: impl Fn() -> Letter) {
     for to in (0..shard.setup.shard_count).filter(|&to| to != shard.setup.shard) {
         shard.clients.trays.post(to, letter());
     }

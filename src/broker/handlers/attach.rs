@@ -119,6 +119,7 @@ fn agree(shard: &mut Shard, id: SlotId, session_id: SlotId, packet: &Connect<'_>
         session.set_expiry(expiry);
         session.backlog_full = policy.backlog_full;
         session.received.resume();
+        clients.unsettled.extend(session.is_full().then_some(session_id.index()));
         for timer in [session.expiry_timer.take(), session.will_timer.take()].into_iter().flatten() {
             clients.deadlines.cancel(timer);
         }

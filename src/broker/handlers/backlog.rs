@@ -1,6 +1,7 @@
 //! A delivery that must wait: into the backlog of its session, or what a full one does, counted and logged.
 
 use crate::clients::Clients;
+use crate::limits::Limits;
 use crate::policy::BacklogFull;
 use crate::session::Delivery;
 use crate::session::backlog::{BacklogLimits, Bound, GivenUp};
@@ -15,17 +16,33 @@ pub(crate) fn push(clients: &mut Clients, session: u32, delivery: Delivery) {
     let Clients { sessions, limits, counters, now, .. } = clients;
     let Some(found) = sessions.at(session) else { return };
     let when_full = found.backlog_full;
-    let limits =
-        BacklogLimits { count_max: limits.backlog_count_max, bytes_max: limits.backlog_bytes_max, when_full };
-    let given_up = found.outgoing().backlog.push(delivery, limits, *now);
+    let limits = self::limits(limits, when_full);
+    let outgoing = found.outgoing();
+    let given_up = outgoing.backlog.push(delivery, limits, *now);
     counters.dropped_expired += given_up.expired;
-    if given_up.dropped > 0 {
-        match when_full {
-            BacklogFull::DropNewest => counters.dropped_backlog += given_up.dropped,
-            BacklogFull::DropOldest => counters.dropped_backlog_oldest += given_up.dropped,
+    match when_full {
+        BacklogFull::DropNewest => counters.dropped_backlog += given_up.dropped,
+        BacklogFull::DropOldest => counters.dropped_backlog_oldest += given_up.dropped,
+        BacklogFull::Refuse => {
+            counters.kept_over_backlog += u64::from(given_up.bound.is_some());
+            let reached = outgoing.backlog.reached(limits);
+            if outgoing.full.is_none() && reached.is_some() {
+                outgoing.full = Some(Box::default());
+                clients.full_sessions += 1;
+                clients.unsettled.push(session);
+                note(clients, session, GivenUp { dropped: 1, bound: reached, ..given_up });
+            }
+            return;
         }
+    }
+    if given_up.dropped > 0 {
         note(clients, session, given_up);
     }
+}
+
+/// The bounds of every backlog.
+pub(crate) fn limits(limits: &Limits, when_full: BacklogFull) -> BacklogLimits {
+    BacklogLimits { count_max: limits.backlog_count_max, bytes_max: limits.backlog_bytes_max, when_full }
 }
 
 /// Leaves a line for the log, once a minute and session at most.

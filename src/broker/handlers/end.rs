@@ -92,6 +92,9 @@ fn conclude(shard: &mut Shard, id: SlotId, ending: Ending) {
     }
     connection.stage = Stage::Closing;
     clients.partial_bytes -= connection.partial_len();
+    if connection.flow.holds {
+        clients.partial_bytes -= clients.held.remove(id).map_or(0, |packets| packets.len());
+    }
     release(connection);
     if let Some(session) = connection.session.take() {
         detach(shard, session, ending.cause.row().will);

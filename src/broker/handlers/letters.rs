@@ -1,7 +1,7 @@
 //! Letters from another shard: which handler each is for, and the messages enclosed in them.
 
 use crate::bundle::{Bundle, Enclosures};
-use crate::handlers::{announce, deliver, fan_out, memory, retained, shared, sys};
+use crate::handlers::{announce, deliver, fan_out, fullness, memory, retained, shared, sys};
 use crate::letter::{Enclosed, Letter};
 use crate::publication::{Publication, Publisher};
 use crate::seed::ShardId;
@@ -30,6 +30,7 @@ fn handle(shard: &mut Shard, from: ShardId, letter: Letter, enclosures: &mut Enc
         Letter::RetainedQuestion(question) => retained::question(shard, from, &question),
         Letter::RetainedAnswer(answer) => retained::answer(shard, *answer),
         Letter::Memory(state) => memory::told(shard, from, state),
+        Letter::Backlog(change) => fullness::changed_elsewhere(shard, from, &change),
         Letter::Figures(figures) => sys::figures(shard, from, *figures),
     }
 }

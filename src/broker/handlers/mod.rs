@@ -15,6 +15,8 @@ pub(crate) mod end;
 pub(crate) mod fan_out;
 pub(crate) mod flow;
 pub(crate) mod form;
+pub(crate) mod fullness;
+pub(crate) mod held;
 pub(crate) mod letters;
 pub(crate) mod memory;
 pub(crate) mod publish;
@@ -40,7 +42,7 @@ use crate::slab::SlotId;
 /// Acts on a packet of a connected client. An error ends the connection.
 pub(crate) fn packet(shard: &mut Shard, id: SlotId, packet: &Packet<'_>) -> Result<(), Ending> {
     match packet {
-        Packet::Publish(publish) => publish::publish(shard, id, publish),
+        Packet::Publish(publish) => publish::publish(shard, id, publish).map(|_| ()),
         Packet::Puback(ack) => acks::puback(shard, id, ack),
         Packet::Pubrec(ack) => acks::pubrec(shard, id, ack),
         Packet::Pubrel(ack) => acks::pubrel(shard, id, ack),

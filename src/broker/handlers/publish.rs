@@ -10,6 +10,7 @@ use crate::access::{self, Role, Verdict};
 use crate::cause::{Cause, Ending};
 use crate::connection::ProblemInformation;
 use crate::handlers::fan_out::{self, Reach};
+use crate::handlers::fullness;
 use crate::handlers::publish_ack_kind;
 use crate::journal::Acknowledge;
 use crate::message::{Parts, Retain};
@@ -36,9 +37,34 @@ impl Origin {
     }
 }
 
+/// Whether a PUBLISH is done with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Taken {
+    /// It is, be it by a refusal.
+    Yes,
+    /// A receiver has no room, and the client cannot be told: it must be held and come again.
+    NotYet,
+}
+
 /// Takes a PUBLISH.
-pub(crate) fn publish(shard: &mut Shard, id: SlotId, packet: &Publish<'_>) -> Result<(), Ending> {
-    let Some(origin) = Origin::of(shard, id) else { return Ok(()) };
+pub(crate) fn publish(shard: &mut Shard, id: SlotId, packet: &Publish<'_>) -> Result<Taken, Ending> {
+    let Some(origin) = Origin::of(shard, id) else { return Ok(Taken::Yes) };
+    if !origin.version.is_v5() && must_wait(shard, origin, packet) {
+        return Ok(Taken::NotYet);
+    }
+    take(shard, origin, packet).map(|()| Taken::Yes)
+}
+
+/// Whether a receiver of a QoS 1 or 2 publish has no room for it. A repeat of one that was taken is only acknowledged.
+fn must_wait(shard: &mut Shard, from: Origin, packet: &Publish<'_>) -> bool {
+    let Some(packet_id) = packet.packet_id else { return false };
+    let session = shard.clients.sessions.get(from.session);
+    let is_repeat = session.is_some_and(|session| session.received.contains(packet_id));
+    !is_repeat && fullness::refuses(shard, from.session, packet.topic)
+}
+
+fn take(shard: &mut Shard, origin: Origin, packet: &Publish<'_>) -> Result<(), Ending> {
+    let id = origin.connection;
     count(shard, packet.qos);
     check_offered(shard.policy(origin.listener), packet)?;
     let alias = packet.properties.topic_alias();
@@ -114,6 +140,15 @@ fn to_topic(shard: &mut Shard, from: Origin, packet: &Publish<'_>, topic: &str) 
     }
     if let Err(refusal) = check(shard, from, packet, topic) {
         return refuse(shard, from, packet, refusal);
+    }
+    if let Some(packet_id) = packet.packet_id
+        && fullness::refuses(shard, from.session, topic)
+    {
+        shard.clients.counters.publish_refused += 1;
+        shard.clients.counters.refused_backlog += 1;
+        let what = "the backlog of a subscriber is full";
+        explain(shard, id, packet.qos, packet_id, Reason::QuotaExceeded, what);
+        return Ok(());
     }
     if packet.qos == Qos::ExactlyOnce {
         note_received(shard, from, packet);

@@ -6,7 +6,8 @@ use ringmq_protocol::{Ack, Header, Packet, PacketType, Publish, Version, plain_p
 
 use crate::cause::{Cause, Ending, Level};
 use crate::connection::{Cut, Stage};
-use crate::handlers::{self, acks, connect, end, trace};
+use crate::handlers::publish::Taken;
+use crate::handlers::{self, acks, connect, end, held, trace};
 use crate::shard::Shard;
 use crate::slab::SlotId;
 
@@ -114,7 +115,7 @@ fn packet(shard: &mut Shard, from: Sender, header: &Header, rest: &[u8]) {
     let body = &rest[header.header_len..header.total_len()];
     // What comes most is decoded as what it is, without the detour over a packet of any kind.
     let outcome = match header.kind {
-        PacketType::Publish => publish(shard, id, header, body, version),
+        PacketType::Publish => publish_or_hold(shard, from, header, rest),
         PacketType::Puback => match Ack::decode(header, body, version) {
             Ok(ack) => acks::puback(shard, id, &ack),
             Err(error) => Err(error.into()),
@@ -129,14 +130,28 @@ fn packet(shard: &mut Shard, from: Sender, header: &Header, rest: &[u8]) {
     }
 }
 
+/// A PUBLISH that `rest` begins with. QoS 1 and 2 may have to wait, behind those of the same connection that do.
+fn publish_or_hold(shard: &mut Shard, from: Sender, header: &Header, rest: &[u8]) -> Result<(), Ending> {
+    let packet = &rest[..header.total_len()];
+    let holds = shard.clients.connections.get(from.id).is_some_and(|connection| connection.flow.holds);
+    let is_acknowledged = packet[0] & 0b0110 != 0;
+    if holds && is_acknowledged {
+        return held::hold(shard, from.id, packet);
+    }
+    match publish(shard, from.id, header, &packet[header.header_len..], from.version)? {
+        Taken::Yes => Ok(()),
+        Taken::NotYet => held::hold(shard, from.id, packet),
+    }
+}
+
 /// A PUBLISH, whose topic is often one that is known.
-fn publish(
+pub(crate) fn publish(
     shard: &mut Shard,
     id: SlotId,
     header: &Header,
     body: &[u8],
     version: Version,
-) -> Result<(), Ending> {
+) -> Result<Taken, Ending> {
     let known = Publish::peek_topic(body).and_then(|topic| shard.topics.known.take(topic));
     let text = known.as_ref().map(|topic| topic.text());
     shard.scratch.known = known;

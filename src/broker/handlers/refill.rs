@@ -92,6 +92,9 @@ fn next(clients: &mut Clients, session_id: SlotId, connection: SlotId) -> Next {
     }
     let is_behind = outgoing.inflight.has_resend() || !has_quota;
     if !is_behind && let Some(delivery) = outgoing.backlog.pop() {
+        if outgoing.full.is_some() {
+            clients.unsettled.push(session_id.index());
+        }
         return Next::Waiting(delivery);
     }
     match outgoing.reads.is_empty() {

@@ -3,7 +3,7 @@
 use ringmq_protocol::Qos;
 
 use crate::cause::Cause;
-use crate::handlers::{announce, end, shared, will};
+use crate::handlers::{announce, end, fullness, shared, will};
 use crate::session::Delivery;
 use crate::shard::Shard;
 use crate::slab::SlotId;
@@ -19,6 +19,7 @@ pub(crate) fn end(shard: &mut Shard, id: SlotId) {
         }
     }
     will::publish(shard, id);
+    fullness::forget(shard, id);
     let orphans = shared::orphans(shard, id);
     remove_subscriptions(shard, id);
     let clients = &mut shard.clients;

@@ -7,11 +7,11 @@ use smallvec::SmallVec;
 
 use crate::bundle::Enclosures;
 use crate::clients::Clients;
-use crate::handlers::announce;
 use crate::handlers::deliver::{Receiver, deliver, has_expired};
 use crate::handlers::fan_out::Reach;
 use crate::handlers::letters;
 use crate::handlers::session_end::{Begun, may_pass_on};
+use crate::handlers::{announce, fullness};
 use crate::letter::{Letter, SharedPublish};
 use crate::message::{Message, Retain};
 use crate::publication::{Publication, Publisher};
@@ -19,7 +19,7 @@ use crate::session::{Delivery, Session};
 use crate::shard::{Shard, Topics};
 use crate::slab::SlotId;
 use crate::topics::{
-    Fingerprint, GroupId, GroupName, PickInput, Presence, ShardPick, ShareStrategy, SharedGroups,
+    Fingerprint, GroupId, GroupName, Member, PickInput, Presence, ShardPick, ShareStrategy, SharedGroups,
 };
 
 /// Hands a message to one member of each matching group.
@@ -27,6 +27,7 @@ pub(crate) fn publish(shard: &mut Shard, publication: &mut Publication<'_>) -> R
     if shard.topics.shared_routes.is_empty() {
         return Reach::Nobody;
     }
+    fullness::settle(shard);
     let input = pick_input(shard, publication);
     let Shard { setup, clients, topics: Topics { shared_routes, groups, .. }, .. } = shard;
     let fingerprint = publication.fingerprint(&clients.hasher);
@@ -108,7 +109,14 @@ fn to_member(
 ) -> Reach {
     let sessions = &clients.sessions;
     let backlog = |session: u32| sessions.peek(session).map_or(0, Session::backlog_count);
-    let Some(member) = groups.pick_member(group, input, backlog) else { return Reach::Nobody };
+    let Some(picked) = groups.pick_member(group, input, backlog) else { return Reach::Nobody };
+    let has_room = |member: &&Member| !fullness::is_full(sessions, &member.subscriber);
+    let member = match clients.full_sessions {
+        0 => picked,
+        _ if has_room(&&picked) => picked,
+        // One with room is preferred, a connected one first.
+        _ => groups.members(group).iter().find(has_room).copied().unwrap_or(picked),
+    };
     let identifier = [member.subscriber.identifier];
     let options = member.subscriber.options;
     let receiver = Receiver {

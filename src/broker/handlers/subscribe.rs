@@ -9,14 +9,14 @@ use smallvec::SmallVec;
 
 use crate::access::Role;
 use crate::cause::{Cause, Ending};
-use crate::handlers::announce;
 use crate::handlers::suback::{self, PendingSuback};
+use crate::handlers::{announce, fullness};
 use crate::letter::RetainedFor;
 use crate::policy::ListenerPolicy;
 use crate::session::Session;
 use crate::shard::Shard;
 use crate::slab::SlotId;
-use crate::topics::{Member, Presence, Subscriber};
+use crate::topics::{BacklogState, Member, Presence, Subscriber};
 
 /// Takes a SUBSCRIBE [MQTT-3.8.4-1].
 pub(crate) fn subscribe(shard: &mut Shard, id: SlotId, packet: &Subscribe<'_>) -> Result<(), Ending> {
@@ -54,6 +54,7 @@ pub(crate) fn subscribe(shard: &mut Shard, id: SlotId, packet: &Subscribe<'_>) -
         };
         pending.codes.push(code);
     }
+    fullness::subscriptions_changed(shard, session);
     suback::answer(shard, pending);
     Ok(())
 }
@@ -199,7 +200,11 @@ fn add_plain(shard: &mut Shard, request: &Request, filter: &str, pending: &mut P
 
 /// A shared subscription: no retained messages are sent for it (4.8.2).
 fn add_shared(shard: &mut Shard, request: &Request, share: &str, filter: &str) -> Added {
-    let member = Member { subscriber: request.subscriber(), presence: Presence::Connected };
+    let member = Member {
+        subscriber: request.subscriber(),
+        presence: Presence::Connected,
+        backlog: BacklogState::Free,
+    };
     let joined = shard.topics.groups.insert_member(share, filter, member);
     if !joined.replaced
         && let Some(session) = shard.clients.sessions.get_mut(request.session)

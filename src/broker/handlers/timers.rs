@@ -3,7 +3,7 @@
 use crate::cause::{Cause, Ending};
 use crate::clients::{Clients, Timer};
 use crate::connection::Stage;
-use crate::handlers::{end, flow, retained, session_end, sys, will};
+use crate::handlers::{end, flow, fullness, held, retained, session_end, sys, will};
 use crate::shard::Shard;
 use crate::slab::SlotId;
 
@@ -15,6 +15,8 @@ pub(crate) fn fire(shard: &mut Shard, timer: Timer) {
         Timer::SessionEnd(id) => session_due(shard, id),
         Timer::Will(id) => will_due(shard, id),
         Timer::RetainedExpiry => retained::expire(shard),
+        Timer::BacklogExpiry(id) => fullness::expire(shard, id),
+        Timer::HeldPublishes => held::go_on(shard),
         Timer::RetainedReads(id) => retained::go_on(shard, id),
         Timer::Sys => sys::round(shard),
     }
@@ -44,12 +46,12 @@ fn connection_due(shard: &mut Shard, id: SlotId) {
             let silent_ms = clients.now.since_ms(connection.heard);
             // A paused connection is not read from, so its silence says nothing; the slow consumer grace ends it.
             let is_over =
-                connection.keep_alive_ms().is_some_and(|ms| silent_ms >= ms) && !connection.flow.paused;
+                connection.keep_alive_ms().is_some_and(|ms| silent_ms >= ms) && connection.flow.is_read();
             if is_over {
                 let what = "nothing heard for one and a half times the keep alive";
                 return end::connection(shard, id, Ending { cause: Cause::KeepAliveTimeout, what });
             }
-            if connection.flow.paused {
+            if !connection.flow.is_read() {
                 connection.heard = clients.now;
             }
             if let Some((_, session)) = clients.session_of(id) {

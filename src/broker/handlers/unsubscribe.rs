@@ -4,7 +4,7 @@ use ringmq_protocol::{Filter, Packet, Properties, Reason, Unsuback, Unsubscribe}
 use smallvec::SmallVec;
 
 use crate::cause::{Cause, Ending};
-use crate::handlers::{announce, subscribe};
+use crate::handlers::{announce, fullness, subscribe};
 use crate::shard::Shard;
 use crate::slab::SlotId;
 
@@ -15,6 +15,7 @@ pub(crate) fn unsubscribe(shard: &mut Shard, id: SlotId, packet: &Unsubscribe<'_
     let max = shard.setup.limits.filters_per_packet_max;
     let served = packet.filters.iter().take(max).map(|filter| remove(shard, session, filter).as_byte());
     let mut codes: SmallVec<[u8; 8]> = served.collect();
+    fullness::subscriptions_changed(shard, session);
     // UNSUBACK has no code for a used-up quota (0x97); the closest it has is "implementation specific".
     codes.resize(packet.filters.len(), Reason::ImplementationSpecificError.as_byte());
     let unsuback = Packet::Unsuback(Unsuback {

@@ -15,7 +15,7 @@ pub(crate) struct GivenUp {
     pub(crate) expired: u64,
     /// Deliveries that a bound left no room for.
     pub(crate) dropped: u64,
-    /// That bound, if there are any.
+    /// The bound that left no room; none if there was enough.
     pub(crate) bound: Option<Bound>,
 }
 
@@ -63,7 +63,7 @@ impl Backlog {
             None => GivenUp::default(),
             Some(_) => self.make_room(size, limits, now),
         };
-        if self.exceeded(size, limits).is_some() {
+        if limits.when_full != BacklogFull::Refuse && self.exceeded(size, limits).is_some() {
             return GivenUp { dropped: given_up.dropped + 1, ..given_up };
         }
         self.bytes += size;
@@ -103,6 +103,25 @@ impl Backlog {
         std::mem::take(self).waiting.into()
     }
 
+    /// The bound that is reached, if one is.
+    pub(crate) fn reached(&self, limits: BacklogLimits) -> Option<Bound> {
+        if self.waiting.len() >= limits.count_max {
+            return Some(Bound::Count);
+        }
+        (self.bytes >= limits.bytes_max).then_some(Bound::Bytes)
+    }
+
+    /// Whether an eighth of both bounds is free, at least one delivery: what was full for a while is so no longer.
+    pub(crate) fn has_room_again(&self, limits: BacklogLimits) -> bool {
+        let count_max = limits.count_max.saturating_sub((limits.count_max / 8).max(1));
+        self.waiting.len() <= count_max && self.bytes <= limits.bytes_max - limits.bytes_max / 8
+    }
+
+    /// When it is worth looking for expired deliveries. None: nothing here expires.
+    pub(crate) fn expired_from(&self) -> Option<Time> {
+        self.expired_from
+    }
+
     /// The bound that a delivery of this size would exceed.
     fn exceeded(&self, size: usize, limits: BacklogLimits) -> Option<Bound> {
         if self.waiting.len() >= limits.count_max {
@@ -111,7 +130,8 @@ impl Backlog {
         (self.bytes + size > limits.bytes_max).then_some(Bound::Bytes)
     }
 
-    fn drop_expired(&mut self, now: Time) -> u64 {
+    /// Drops what has expired; returns how many.
+    pub(crate) fn drop_expired(&mut self, now: Time) -> u64 {
         if self.expired_from.is_none_or(|from| now < from) {
             return 0;
         }

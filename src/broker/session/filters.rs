@@ -46,6 +46,15 @@ impl Filters {
         }
     }
 
+    /// All of them, to look at.
+    pub(crate) fn as_slice(&self) -> &[FilterId] {
+        match self {
+            Filters::None => &[],
+            Filters::One(one) => std::slice::from_ref(one),
+            Filters::Many(many) => many,
+        }
+    }
+
     /// All of them.
     pub(crate) fn into_vec(self) -> Vec<FilterId> {
         match self {

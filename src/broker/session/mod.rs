@@ -19,7 +19,7 @@ use crate::message::{Message, Retain};
 use crate::policy::BacklogFull;
 use crate::slab::SlotId;
 use crate::time::Time;
-use crate::topics::{FilterId, GroupId};
+use crate::topics::{FilterId, GroupId, RouteKey};
 use backlog::{Backlog, Drops};
 use filters::Filters;
 use inflight::Inflight;
@@ -137,13 +137,28 @@ pub(crate) struct Outgoing {
     pub(crate) backlog: Backlog,
     pub(crate) reads: Reads,
     pub(crate) drops: Drops,
+    /// There while the backlog is full and refuses messages.
+    pub(crate) full: Option<Box<Full>>,
+}
+
+/// What goes with a full backlog that refuses messages.
+#[derive(Debug, Default)]
+pub(crate) struct Full {
+    /// The filters that other shards were told of.
+    pub(crate) announced: Vec<RouteKey>,
+    /// Looks for deliveries that have expired.
+    pub(crate) timer: Option<TimerId>,
 }
 
 impl Outgoing {
     /// Whether nothing is on its way. What was dropped is remembered until the session ends, so that it is logged no more
     /// often than it may be.
     fn is_idle(&self) -> bool {
-        self.inflight.len() == 0 && self.backlog.is_empty() && self.reads.is_empty() && self.drops.is_none()
+        self.inflight.len() == 0
+            && self.backlog.is_empty()
+            && self.reads.is_empty()
+            && self.drops.is_none()
+            && self.full.is_none()
     }
 
     /// Whether there is anything to be sent as soon as window and send queue allow it.
@@ -220,6 +235,11 @@ impl Session {
     /// Messages waiting or under way, for the least-backlog strategy and for figures.
     pub(crate) fn backlog_count(&self) -> usize {
         self.outgoing.as_ref().map_or(0, |outgoing| outgoing.backlog.len() + outgoing.inflight.len())
+    }
+
+    /// Whether its backlog is full and refuses messages.
+    pub(crate) fn is_full(&self) -> bool {
+        self.outgoing.as_ref().is_some_and(|outgoing| outgoing.full.is_some())
     }
 
     /// All subscriptions.

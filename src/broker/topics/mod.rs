@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `subscriptions` | which sessions of this shard want this topic |
 //! | `routes` | which other shards want this topic |
+//! | `full` | whether a subscriber of this topic can take no more |
 //! | `shared` | which member of a shared group on this shard gets this message |
 //! | `shared_routes` | which shard gets this message for a shared group |
 //! | `retained` | which retained messages match this filter |
@@ -21,6 +22,7 @@
 mod alias;
 mod filter_id;
 mod fingerprint;
+mod full;
 mod index;
 mod known;
 mod level;
@@ -38,6 +40,7 @@ mod turns;
 pub use alias::{AliasOutOfRange, AliasUse, InboundAliases, OutboundAliases};
 pub use filter_id::FilterId;
 pub use fingerprint::{Fingerprint, is_wildcard};
+pub use full::{BacklogState, FullFilters};
 pub use known::{KnownTopic, KnownTopics};
 pub use retained::{Entry, Page, PageQuery, Retained};
 pub use routes::{RouteKey, Routes};

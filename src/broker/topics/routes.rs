@@ -16,7 +16,7 @@ use super::shard_set::{PackedSet, ShardSet, ShardSets};
 use super::trie::FilterTrie;
 
 /// A filter as it travels between shards.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum RouteKey {
     /// A filter without a wildcard. Only its fingerprint travels: two filters with the same one share a route, and
     /// the price of that is a needless letter, since the receiving shard compares texts.

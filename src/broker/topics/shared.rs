@@ -9,6 +9,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
+use super::full::BacklogState;
 use super::roster::{OfSession, Roster};
 use super::subscriptions::Subscriber;
 use crate::slab::{Slab, SlotId};
@@ -52,6 +53,8 @@ pub struct Member {
     pub subscriber: Subscriber,
     /// Whether it is connected.
     pub presence: Presence,
+    /// Whether its backlog refuses messages.
+    pub backlog: BacklogState,
 }
 
 impl OfSession for Member {
@@ -98,6 +101,8 @@ pub struct GroupUpdate {
     pub group: GroupId,
     /// Members there from now on; none: the group has left that shard.
     pub counts: MemberCounts,
+    /// Whether the backlogs of all of them refuse messages.
+    pub backlog: BacklogState,
 }
 
 /// What an insertion did.
@@ -126,6 +131,8 @@ struct Group {
     name: Arc<GroupName>,
     members: Roster<Member>,
     connected: usize,
+    /// Members whose backlog refuses messages.
+    full: usize,
     /// Where the next turn begins.
     cursor: usize,
     /// The session that `Sticky` stays with.
@@ -152,9 +159,9 @@ impl SharedGroups {
     pub fn insert_member(&mut self, share: &str, filter: &str, member: Member) -> Joined {
         let id = self.find(share, filter).unwrap_or_else(|| self.add_group(share, filter));
         let group = self.groups.get_mut(id.0).expect("the group was found or added");
-        let before = group.counts();
+        let before = group.update(id);
         let replaced = group.insert(member);
-        let update = (group.counts() != before).then(|| group.update(id));
+        let update = Some(group.update(id)).filter(|update| *update != before);
         self.member_count += usize::from(!replaced);
         Joined { group: id, replaced, update }
     }
@@ -178,6 +185,23 @@ impl SharedGroups {
         let before = found.counts();
         found.place(position, Member { presence, ..found.members.as_slice()[position] });
         (found.counts() != before).then(|| found.update(group))
+    }
+
+    /// Notes that a member's backlog refuses messages, or no longer does. None: it is no member, or nobody need know.
+    pub fn set_backlog(
+        &mut self,
+        group: GroupId,
+        session: u32,
+        backlog: BacklogState,
+    ) -> Option<GroupUpdate> {
+        let found = self.groups.get_mut(group.0)?;
+        let position = found.members.position(session)?;
+        let before = found.backlog();
+        let member = found.members.as_slice()[position];
+        found.full -= usize::from(member.backlog == BacklogState::Full);
+        found.full += usize::from(backlog == BacklogState::Full);
+        found.members.set(position, Member { backlog, ..member });
+        (found.backlog() != before).then(|| found.update(group))
     }
 
     /// The member that gets the message. `backlog` tells how much waits for a session. None: no such group.
@@ -265,7 +289,7 @@ impl GroupName {
 
 impl Group {
     fn new(name: Arc<GroupName>) -> Group {
-        Group { name, members: Roster::default(), connected: 0, cursor: 0, favourite: None }
+        Group { name, members: Roster::default(), connected: 0, full: 0, cursor: 0, favourite: None }
     }
 
     fn counts(&self) -> MemberCounts {
@@ -274,12 +298,19 @@ impl Group {
     }
 
     fn update(&self, group: GroupId) -> GroupUpdate {
-        GroupUpdate { name: self.name.clone(), group, counts: self.counts() }
+        GroupUpdate { name: self.name.clone(), group, counts: self.counts(), backlog: self.backlog() }
+    }
+
+    fn backlog(&self) -> BacklogState {
+        if self.full < self.members.len() { BacklogState::Free } else { BacklogState::Full }
     }
 
     /// Whether it replaced one.
     fn insert(&mut self, member: Member) -> bool {
         let known = self.members.position(member.session());
+        let held = known.map(|position| self.members.as_slice()[position].backlog);
+        self.full -= usize::from(held == Some(BacklogState::Full));
+        self.full += usize::from(member.backlog == BacklogState::Full);
         let position = known.unwrap_or_else(|| {
             self.members.push(Member { presence: Presence::Offline, ..member });
             self.members.len() - 1
@@ -312,7 +343,9 @@ impl Group {
             position = self.connected;
         }
         self.favourite = self.favourite.filter(|favourite| *favourite != session);
-        Some(self.members.swap_remove(position))
+        let removed = self.members.swap_remove(position);
+        self.full -= usize::from(removed.backlog == BacklogState::Full);
+        Some(removed)
     }
 
     /// The connected members, or all if none is connected. Never empty: a group ends with its last member.

@@ -9,6 +9,7 @@ use foldhash::fast::FixedState;
 use smallvec::SmallVec;
 
 use super::filter_id::FilterId;
+use super::full::BacklogState;
 use super::index::FilterIndex;
 use super::known::KnownTopic;
 use super::shared::{
@@ -30,6 +31,10 @@ pub struct ShardPick {
 struct Part {
     shard: u16,
     group: GroupId,
+    /// All its members.
+    told: MemberCounts,
+    backlog: BacklogState,
+    /// Its members that may be chosen: none if they have no room while others have.
     counts: MemberCounts,
     /// Members that count, here and on all shards before this one.
     end: usize,
@@ -120,6 +125,23 @@ impl SharedRoutes {
         Some(group.pick(self.strategy, input, self.own_shard))
     }
 
+    /// Whether a group whose filter matches the topic has no member with room on any shard. `has_room_here` is asked about
+    /// the part on this shard.
+    pub fn has_full_group(&self, topic: &str, has_room_here: impl Fn(GroupId) -> bool) -> bool {
+        let has_room = |part: &Part| {
+            if part.shard == self.own_shard {
+                has_room_here(part.group)
+            } else {
+                part.backlog == BacklogState::Free
+            }
+        };
+        let mut is_any_full = false;
+        self.filters.for_each_match(topic, |id| {
+            is_any_full |= self.filters.get(id).iter().any(|group| !group.parts.iter().any(has_room));
+        });
+        is_any_full
+    }
+
     /// Number of groups.
     pub fn group_count(&self) -> usize {
         self.group_count
@@ -165,13 +187,15 @@ impl GroupRoute {
     }
 
     fn set(&mut self, update: &GroupUpdate, shard: u16) {
-        let GroupUpdate { group, counts, .. } = *update;
+        let GroupUpdate { group, counts, backlog, .. } = *update;
         match self.parts.binary_search_by_key(&shard, |part| part.shard) {
             Ok(index) => {
-                self.parts[index].group = group;
-                self.parts[index].counts = counts;
+                let end = self.parts[index].end;
+                self.parts[index] = Part { shard, group, told: counts, backlog, counts, end };
             }
-            Err(index) => self.parts.insert(index, Part { shard, group, counts, end: 0 }),
+            Err(index) => {
+                self.parts.insert(index, Part { shard, group, told: counts, backlog, counts, end: 0 });
+            }
         }
         self.prepare();
     }
@@ -183,6 +207,11 @@ impl GroupRoute {
 
     /// Finds out beforehand what every choice needs, since members come and go more seldom than messages.
     fn prepare(&mut self) {
+        let is_room_anywhere = self.parts.iter().any(|part| part.backlog == BacklogState::Free);
+        for part in &mut self.parts {
+            let is_passed_over = is_room_anywhere && part.backlog == BacklogState::Full;
+            part.counts = if is_passed_over { MemberCounts::default() } else { part.told };
+        }
         let is_any_connected = self.parts.iter().any(|part| part.counts.connected > 0);
         self.eligible = if is_any_connected { Presence::Connected } else { Presence::Offline };
         let mut end = 0;

@@ -234,6 +234,11 @@ impl Subscriptions {
         self.filters.iter().map(|(_, name, _)| self.route(name))
     }
 
+    /// The route of a filter in use.
+    pub fn route_of(&self, id: FilterId) -> RouteKey {
+        self.route(self.filters.name(id))
+    }
+
     fn route(&self, filter: &str) -> RouteKey {
         if is_wildcard(filter) {
             RouteKey::Wildcard(filter.into())

@@ -92,6 +92,9 @@ choices! {
         DropNewest = "drop_newest",
         /// What has waited longest is dropped for that session and counted, to make room.
         DropOldest = "drop_oldest",
+        /// No message is dropped: a QoS 1 or 2 publish that would have to wait there is refused with code 0x97 and
+        /// reaches nobody. A publish of a 3.x client is not acknowledged before there is room.
+        Refuse = "refuse",
     }
 }
 

@@ -108,17 +108,24 @@ impl ConnectionLog {
             return;
         }
         let Dropped { client_id, count, when_full, limit } = dropped;
-        let which = match when_full {
-            BacklogFull::DropNewest => "the newest",
-            BacklogFull::DropOldest => "the oldest",
-        };
-        warn!(
-            client_id,
-            count,
-            which,
-            limit = format!("limits.{limit}"),
-            "the backlog of a session is full: messages for it were dropped"
-        );
+        let limit = format!("limits.{limit}");
+        match when_full {
+            BacklogFull::DropNewest => {
+                warn!(client_id, count, limit, "the backlog of a session is full: new messages were dropped");
+            }
+            BacklogFull::DropOldest => {
+                warn!(
+                    client_id,
+                    count, limit, "the backlog of a session is full: its oldest messages were dropped"
+                );
+            }
+            BacklogFull::Refuse => {
+                warn!(
+                    client_id,
+                    count, limit, "the backlog of a session is full: publishes to it are refused"
+                );
+            }
+        }
     }
 
     /// A connection was closed as soon as it was accepted.

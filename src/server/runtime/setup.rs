@@ -117,6 +117,7 @@ fn listener(listener: &Listener) -> ListenerPolicy {
         backlog_full: match mqtt.backlog_full {
             config::BacklogFull::DropNewest => BacklogFull::DropNewest,
             config::BacklogFull::DropOldest => BacklogFull::DropOldest,
+            config::BacklogFull::Refuse => BacklogFull::Refuse,
         },
     }
 }

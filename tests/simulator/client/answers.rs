@@ -104,6 +104,10 @@ impl Client {
     fn pubrec(&mut self, world: &mut World, ack: &Ack<'_>) -> Result<(), String> {
         self.check_ack(ack)?;
         let place = self.place_of(ack.packet_id, Step::Publish).ok_or("PUBREC for nothing")?;
+        if ack.reason == Reason::QuotaExceeded {
+            self.outgoing.remove(place);
+            return Ok(());
+        }
         self.outgoing[place].step = Step::Pubrel;
         self.send_now(world, PacketType::Pubrel, ack.packet_id);
         Ok(())
@@ -117,7 +121,8 @@ impl Client {
 
     fn check_ack(&self, ack: &Ack<'_>) -> Result<(), String> {
         match ack.reason {
-            Reason::Success | Reason::NoMatchingSubscribers => Ok(()),
+            // Whether it may be refused is for the oracle to say.
+            Reason::Success | Reason::NoMatchingSubscribers | Reason::QuotaExceeded => Ok(()),
             reason => Err(format!("a publish was refused: {}", reason.name())),
         }
     }

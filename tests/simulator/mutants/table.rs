@@ -93,8 +93,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a repeated QoS 2 publish is forwarded again",
         file: "handlers/publish.rs",
-        from: "Qos::ExactlyOnce => Exchange::Repeat",
-        to: "Qos::ExactlyOnce => Exchange::New",
+        from: "session.received.insert(packet_id);\n                Exchange::Repeat",
+        to: "session.received.insert(packet_id);\n                Exchange::New",
     },
     Mutant {
         name: "DISCONNECT does not take the will back",
@@ -209,5 +209,29 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         file: "trays.rs",
         from: "self.meter.sub(self.bytes_under_way);",
         to: "",
+    },
+    Mutant {
+        name: "a full backlog that refuses drops",
+        file: "session/backlog.rs",
+        from: "if limits.when_full != BacklogFull::Refuse && self.exceeded(size, limits).is_some() {",
+        to: "if self.exceeded(size, limits).is_some() {",
+    },
+    Mutant {
+        name: "a backlog that was full once refuses for good",
+        file: "handlers/refill.rs",
+        from: "if outgoing.full.is_some() {",
+        to: "if outgoing.full.is_some() && false {",
+    },
+    Mutant {
+        name: "other shards are not told that a backlog is free",
+        file: "handlers/fullness.rs",
+        from: "full.announced.iter().for_each(|key| remove(shard, key));",
+        to: "",
+    },
+    Mutant {
+        name: "a refused publish is handed out all the same",
+        file: "handlers/publish.rs",
+        from: "Reason::QuotaExceeded, what);\n        return Ok(());",
+        to: "Reason::QuotaExceeded, what);",
     },
 ];

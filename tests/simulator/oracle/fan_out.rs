@@ -93,7 +93,8 @@ impl Oracle {
     pub(super) fn landed(&mut self, under_way: &UnderWay, messages: &Messages) -> Result<(), Complaint> {
         let Publication { message: id, .. } = self.publications[under_way.publication];
         let message = messages.get(id);
-        let is_unsent = |due: &Due| due.is_owed && due.variants.is_empty();
+        // One that is refused has no letter, and its answer comes only now; one that is lost is missed in the calm.
+        let is_unsent = |due: &Due| due.is_owed && due.variants.is_empty() && !self.has_refusals();
         for session in self.living_sessions(|session| session.shard == under_way.to) {
             for due in self.dues_for(session, id, under_way.publication) {
                 if is_unsent(&self.dues[due]) {

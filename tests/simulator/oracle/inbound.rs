@@ -90,8 +90,10 @@ impl Oracle {
             Qos::AtLeastOnce => Some(PacketType::Puback),
             Qos::ExactlyOnce => Some(PacketType::Pubrec),
         };
+        let known = &mut self.sessions[session];
+        let is_doubtful = publish.packet_id.is_some_and(|id| known.doubtful.remove(&id));
         let is_new = match (publish.qos, publish.packet_id) {
-            (Qos::ExactlyOnce, Some(id)) => self.sessions[session].received.insert(id),
+            (Qos::ExactlyOnce, Some(id)) => known.received.insert(id) || is_doubtful,
             _ => true,
         };
         let mut publication = None;
@@ -104,9 +106,12 @@ impl Oracle {
                 is_own && (message.qos, message.expiry_s) == (publish.qos, expiry_s)
             });
             let id = *found.last().ok_or("a publish that nobody made")?;
-            let new = self.publish(id, self.sessions[session].shard, messages);
-            self.publications[new].is_sent = true;
-            publication = Some(new);
+            let made = self.publish(id, self.sessions[session].shard, messages);
+            self.publications[made].is_sent = true;
+            if is_doubtful {
+                self.doubt(made);
+            }
+            publication = Some(made);
         }
         if let (Some(kind), Some(id), Some(connection)) = (kind, publish.packet_id, self.connection_mut(wire))
         {

@@ -43,6 +43,11 @@ impl Letters {
         self.under_way.push(UnderWay { publication, from, to, after, within: None, earliest: None });
     }
 
+    /// A publication was refused: no letter brings it.
+    pub(crate) fn forget(&mut self, publication: usize) {
+        self.under_way.retain(|under_way| under_way.publication != publication);
+    }
+
     /// Takes out the publications that have arrived for certain.
     fn arrived(&mut self, from: ShardId, to: ShardId) -> Vec<UnderWay> {
         let taken = self.taken[usize::from(from)][usize::from(to)];

@@ -8,7 +8,7 @@ use ringmq_broker::cause::{Cause, WillFate};
 use ringmq_protocol::{Connect, Version};
 
 use super::model::{Connection, KeptWill, Session, SessionIndex};
-use super::{Complaint, Oracle};
+use super::{Complaint, Oracle, refusal};
 use crate::simulator::messages::Messages;
 use crate::simulator::wire::WireId;
 
@@ -64,6 +64,7 @@ impl Oracle {
             will: None,
             exchanges: BTreeMap::new(),
             received: BTreeSet::new(),
+            doubtful: BTreeSet::new(),
             reads: Vec::new(),
             attached: self.moment,
             connections: 0,
@@ -139,6 +140,8 @@ impl Oracle {
         };
         connection.ended = Some(cause);
         let index = connection.session;
+        let unanswered = refusal::unanswered(connection);
+        self.doubt_unanswered(index, &unanswered);
         let session = &mut self.sessions[index];
         if session.wire != Some(wire) {
             return;

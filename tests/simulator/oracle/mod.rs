@@ -13,6 +13,7 @@
 //! | `fan_out`, `letters` | who must get a message, and when another shard learns of it |
 //! | `outbound`, `delivery` | packets to clients, and the messages in them |
 //! | `retained`, `shared` | retained messages, shared groups |
+//! | `refusal` | publishes that are refused |
 //! | `verdict` | what must hold when all is calm |
 
 mod delivery;
@@ -22,11 +23,12 @@ mod letters;
 mod life;
 mod model;
 mod outbound;
+mod refusal;
 mod retained;
 mod shared;
 mod verdict;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ringmq_broker::policy::{ListenerPolicy, Overlapping};
 use ringmq_broker::seed::Seeds;
@@ -87,6 +89,10 @@ pub struct Oracle {
     shared: Vec<SharedDue>,
     retained: BTreeMap<String, Vec<Kept>>,
     letters: Letters,
+    /// Publications that need not reach anybody: refused, or nobody can tell.
+    doubted: BTreeSet<usize>,
+    /// Every backlog is empty: nothing may be refused.
+    is_everything_taken: bool,
     moment: Moment,
     now_ms: u64,
     promise: Promise,
@@ -114,6 +120,8 @@ impl Oracle {
             shared: Vec::new(),
             retained: BTreeMap::new(),
             letters: Letters::new(setup.shard_count),
+            doubted: BTreeSet::new(),
+            is_everything_taken: false,
             moment: 0,
             now_ms: 0,
             promise: Promise::None,
@@ -123,6 +131,7 @@ impl Oracle {
 
     /// Everything is calm: from now on QoS 0 arrives, unless send queues are so short that they may fill up.
     pub fn expect_everything(&mut self) {
+        self.is_everything_taken = true;
         self.promise = if self.has_long_queues { Promise::Kept } else { Promise::None };
     }
 

@@ -132,6 +132,8 @@ pub(crate) struct Session {
     pub(crate) will: Option<KeptWill>,
     pub(crate) exchanges: BTreeMap<PacketId, Exchange>,
     pub(crate) received: BTreeSet<PacketId>,
+    /// QoS 2 publishes whose answer was lost: they were taken, or refused.
+    pub(crate) doubtful: BTreeSet<PacketId>,
     pub(crate) reads: Vec<Read>,
     /// When its present or last connection was accepted.
     pub(crate) attached: Moment,

@@ -66,7 +66,9 @@ impl Oracle {
     ) -> Result<(), Complaint> {
         match packet {
             Packet::Connack(connack) => self.check_connack(wire, connack),
-            Packet::Puback(ack) | Packet::Pubrec(ack) => self.check_publish_ack(wire, packet.kind(), ack),
+            Packet::Puback(ack) | Packet::Pubrec(ack) => {
+                self.check_publish_ack(wire, session, packet.kind(), ack)
+            }
             Packet::Pubcomp(ack) => self.take_ack(wire, PacketType::Pubcomp, ack.packet_id).map(|_| ()),
             Packet::Pubrel(ack) => self.check_pubrel(wire, session, ack),
             Packet::Suback(suback) => self.check_suback(wire, session, suback),
@@ -109,7 +111,13 @@ impl Oracle {
         }
     }
 
-    fn check_publish_ack(&mut self, wire: WireId, kind: PacketType, ack: &Ack<'_>) -> Result<(), Complaint> {
+    fn check_publish_ack(
+        &mut self,
+        wire: WireId,
+        session: SessionIndex,
+        kind: PacketType,
+        ack: &Ack<'_>,
+    ) -> Result<(), Complaint> {
         let publication = self.take_ack(wire, kind, ack.packet_id)?;
         if let Some(publication) = publication {
             self.publications[publication].acknowledged.get_or_insert(self.moment);
@@ -125,6 +133,7 @@ impl Oracle {
                     None => Ok(()),
                 }
             }
+            (Reason::QuotaExceeded, Some(publication)) => self.refused(session, ack.packet_id, publication),
             (reason, _) => Err(format!("a publish was answered with {}", reason.name())),
         }
     }

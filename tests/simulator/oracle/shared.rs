@@ -131,6 +131,7 @@ impl Oracle {
         for (index, due) in self.shared.iter().enumerate() {
             let is_missing =
                 due.given.iter().all(|copy| self.is_lost(copy)) && !self.is_expired(due.publication);
+            let is_missing = is_missing && !self.doubted.contains(&due.publication);
             if is_missing && self.has_steady_member(due, messages) && !self.could_be_given(index, messages) {
                 let Group { share, filter } = &due.group;
                 let message = messages.describe(self.publications[due.publication].message);

@@ -124,6 +124,7 @@ impl Oracle {
             ("publish_received_qos2", counters.publish_received_qos2, tally.handled[2]),
             ("letters_received", counters.letters_received, letters),
             ("connections_opened", counters.connections_opened, open + ended + counters.handoffs),
+            ("dropped_backlog", counters.dropped_backlog, 0),
             ("message_bytes", counters.message_bytes, self.retained_message_bytes(counters, messages)),
         ] {
             if counted != expected {

@@ -115,6 +115,7 @@ impl Stage {
             "backlog_count_max" => self.setup.limits.backlog_count_max = number,
             "send_queue_bytes_max" => self.setup.limits.send_queue_bytes_max = number,
             "backlog_full" if value == "drop_oldest" => listener.backlog_full = BacklogFull::DropOldest,
+            "backlog_full" if value == "refuse" => listener.backlog_full = BacklogFull::Refuse,
             "overlapping" if value == "each" => self.setup.broker.overlapping = Overlapping::Each,
             _ => return Err("no such setting".into()),
         }

@@ -16,7 +16,11 @@ fn groups(strategy: ShareStrategy) -> SharedGroups {
 
 fn member(session: u32, presence: Presence) -> Member {
     let options = SubscriptionOptions::new(Qos::AtMostOnce);
-    Member { subscriber: Subscriber { session, identifier: 0, options }, presence }
+    Member {
+        subscriber: Subscriber { session, identifier: 0, options },
+        presence,
+        backlog: BacklogState::Free,
+    }
 }
 
 /// A group of `count` connected members with sessions 0, 1, ...

@@ -24,7 +24,11 @@ impl World {
 
     fn join(&mut self, shard: u16, name: (&str, &str), session: u32, presence: Presence) {
         let options = SubscriptionOptions::new(Qos::AtMostOnce);
-        let member = Member { subscriber: Subscriber { session, identifier: 0, options }, presence };
+        let member = Member {
+            subscriber: Subscriber { session, identifier: 0, options },
+            presence,
+            backlog: BacklogState::Free,
+        };
         let joined = self.shards[usize::from(shard)].insert_member(name.0, name.1, member);
         self.routes.update(&joined.update.unwrap(), shard);
     }
