@@ -69,7 +69,7 @@ pub(crate) fn run_broker(config: &Config) -> Result<(), StartError> {
     let census = Arc::new(Census::new(config));
     let launch = Launch { config, census: census.clone(), ports: ports(config, &materials.listeners) };
     let shards = launch.start(threads, remotes, bound)?;
-    info!(shards = shard_count, engine = word_of(engine), direct_descriptors = direct, "ready");
+    info!(shards = shard_count, engine = %word_of(engine), direct_descriptors = direct, "ready");
     let signal = signals.wait();
     info!("stopping{}", signal.map(|name| format!(" on {name}")).unwrap_or_default());
     census.stop();
