@@ -141,12 +141,15 @@ impl Oracle {
         Ok(())
     }
 
-    /// Whether a copy that is counted for another group, which may have lost its own, may be for this one.
+    /// Whether a copy that is counted for another group, which may have lost its own, may be for this one; or one that is
+    /// counted for a publication of the same message that may have been refused.
     fn could_be_given(&self, index: usize, messages: &Messages) -> bool {
         let ids = [self.publications[self.shared[index].publication].message];
         self.shared.iter().any(|other| {
             let may_be = |copy: &SharedCopy| !self.is_lost(copy) && self.may_be(copy, index, &ids, messages);
-            other.given.iter().any(may_be) && !self.has_steady_member(other, messages)
+            let may_lack_it =
+                self.doubted.contains(&other.publication) || !self.has_steady_member(other, messages);
+            other.given.iter().any(may_be) && may_lack_it
         })
     }
 
