@@ -181,6 +181,7 @@ impl Connection {
     }
 
     /// Cuts the next packet off `bytes`, judging it by its header as early as possible.
+    #[inline(always)] // Once for each packet.
     pub(crate) fn cut(&self, bytes: &[u8], packet_bytes_max: u32) -> Result<Cut, Ending> {
         let Some(header) = Header::read(bytes)? else { return Ok(Cut::Incomplete) };
         if self.stage == Stage::AwaitingConnect && header.kind != PacketType::Connect {

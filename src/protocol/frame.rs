@@ -40,6 +40,7 @@ impl Header {
     /// # Errors
     /// At the earliest byte that shows it: packet type 0 or a length of five bytes. What depends on the version is left to
     /// [`Header::check`].
+    #[inline(always)] // Once for each packet; what is longer than usual is a call.
     pub fn read(bytes: &[u8]) -> Result<Option<Header>, DecodeError> {
         let Some((&first, rest)) = bytes.split_first() else { return Ok(None) };
         let Some(kind) = PacketType::from_number(first >> 4) else {

@@ -50,7 +50,7 @@ impl<'a> Publish<'a> {
     ///
     /// # Panics
     /// If `body` is not as long as the header says, or belongs to another kind of packet.
-    #[inline]
+    #[inline(always)] // What comes most: its callers decode nothing else.
     pub fn decode(
         header: &Header,
         body: &'a [u8],
@@ -71,7 +71,7 @@ impl<'a> Publish<'a> {
         Publish::read_knowing(header, reader, version, None)
     }
 
-    #[inline]
+    #[inline(always)]
     fn read_knowing(
         header: &Header,
         reader: &mut Reader<'a>,

@@ -92,7 +92,7 @@ impl<'a> Reader<'a> {
 
     /// A string without wildcards, which may be empty [MQTT-3.3.2-2]. One that equals `known`, a topic name that was
     /// checked before, is not checked again.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn topic_name(&mut self, known: Option<&'a str>) -> Result<&'a str, DecodeError> {
         let bytes = self.binary()?;
         if let Some(known) = known.filter(|known| known.as_bytes() == bytes) {

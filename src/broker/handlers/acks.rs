@@ -28,12 +28,20 @@ pub(crate) fn puback(shard: &mut Shard, id: SlotId, ack: &Ack<'_>) -> Result<(),
 /// The client has these QoS 1 messages: a client acknowledges together what one read brought it. Returns how many were
 /// taken: none while something waits to be sent, as then each of them may begin an exchange, with an identifier that
 /// the next could mean; and none from one of the wrong kind on, which is judged by itself.
+#[inline(always)]
 pub(crate) fn pubacks(shard: &mut Shard, id: SlotId, row: impl Iterator<Item = PacketId>) -> usize {
     let Some((_, session)) = shard.clients.session_of(id) else { return 0 };
     let Some(outgoing) = session.outgoing_if_any().filter(|outgoing| !outgoing.has_waiting()) else {
         return 0;
     };
-    row.take_while(|packet_id| outgoing.inflight.puback(*packet_id).is_ok()).count()
+    let mut count = 0;
+    for packet_id in row {
+        if outgoing.inflight.puback(packet_id).is_err() {
+            break;
+        }
+        count += 1;
+    }
+    count
 }
 
 /// The client has a QoS 2 message: PUBREL [MQTT-4.3.3-4]. Or it refuses it: the exchange is over [MQTT-4.4.0-2].

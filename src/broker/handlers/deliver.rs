@@ -56,7 +56,7 @@ fn while_reading(clients: &mut Clients, to: &Receiver<'_>, publication: &mut Pub
         retained(clients, to.session, &copy, receiver);
     }
     let dropped = clients.counters.dropped_by_receivers();
-    hand_over(clients, to, publication);
+    hand_over_apart(clients, to, publication);
     let is_taken = clients.counters.dropped_by_receivers() == dropped;
     if replaces
         && is_taken
@@ -85,9 +85,15 @@ pub(crate) fn retained(clients: &mut Clients, session: u32, message: &Message, r
         group: None,
     };
     let serial = clients.next_serial();
-    hand_over(clients, &to, &mut Publication::of_message(message, Publisher::default(), serial));
+    hand_over_apart(clients, &to, &mut Publication::of_message(message, Publisher::default(), serial));
 }
 
+/// For the rare callers, so that the usual one has a copy of its own.
+fn hand_over_apart(clients: &mut Clients, to: &Receiver<'_>, publication: &mut Publication<'_>) {
+    hand_over(clients, to, publication);
+}
+
+#[inline(always)]
 fn hand_over(clients: &mut Clients, to: &Receiver<'_>, publication: &mut Publication<'_>) {
     let Some(session) = clients.sessions.at(to.session) else { return };
     let qos = to.qos.min(publication.parts.qos);
@@ -109,6 +115,7 @@ pub(crate) fn has_expired(clients: &mut Clients, expires: Option<Time>) -> bool 
 }
 
 /// QoS 0: into the send queue, or dropped when that is full.
+#[inline(always)]
 fn at_most_once(clients: &mut Clients, id: SlotId, to: &Receiver<'_>, publication: &mut Publication<'_>) {
     let payload = publication.parts.payload;
     if payload.len() >= SPLICE_BYTES_MIN {
@@ -134,6 +141,7 @@ fn at_most_once(clients: &mut Clients, id: SlotId, to: &Receiver<'_>, publicatio
 }
 
 /// QoS 1 and 2: sent at once if order, send quota and send queue allow it; else it waits.
+#[inline(always)]
 fn acknowledged(
     clients: &mut Clients,
     connection: Option<SlotId>,

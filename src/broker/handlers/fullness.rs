@@ -23,6 +23,7 @@ const LOOK_EVERY_MS: u64 = 1000;
 
 /// Whether a QoS 1 or 2 publish has a receiver that cannot take it: a subscriber with a full backlog, here or elsewhere, or
 /// a shared group without a member that has room.
+#[inline]
 pub(crate) fn refuses(shard: &mut Shard, publisher: SlotId, topic: &str) -> bool {
     // So that it makes no difference which packets come in one piece.
     settle(shard);
@@ -58,10 +59,15 @@ pub(crate) fn subscriptions_changed(shard: &mut Shard, session: SlotId) {
 }
 
 /// Tells what became full or free in this verb.
+#[inline]
 pub(crate) fn settle(shard: &mut Shard) {
-    if shard.clients.unsettled.is_empty() {
-        return;
+    if !shard.clients.unsettled.is_empty() {
+        settle_all(shard);
     }
+}
+
+#[cold]
+fn settle_all(shard: &mut Shard) {
     let mut unsettled = mem::take(&mut shard.clients.unsettled);
     for session in unsettled.drain(..) {
         if let Some(id) = shard.clients.sessions.id_at(session) {

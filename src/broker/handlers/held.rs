@@ -72,7 +72,7 @@ fn take(shard: &mut Shard, id: SlotId, packets: &[u8]) -> usize {
         }
         let version = connection.agreed.version;
         let body = &packets[at + header.header_len..at + header.total_len()];
-        match receive::publish(shard, id, &header, body, version) {
+        match receive::publish_again(shard, id, &header, body, version) {
             Ok(Taken::Yes) => at += header.total_len(),
             Ok(Taken::NotYet) => return at,
             Err(ending) => {

@@ -47,9 +47,10 @@ pub(crate) enum Taken {
 }
 
 /// Takes a PUBLISH.
+#[inline]
 pub(crate) fn publish(shard: &mut Shard, id: SlotId, packet: &Publish<'_>) -> Result<Taken, Ending> {
     let Some(origin) = Origin::of(shard, id) else { return Ok(Taken::Yes) };
-    if !origin.version.is_v5() && must_wait(shard, origin, packet) {
+    if packet.packet_id.is_some() && !origin.version.is_v5() && must_wait(shard, origin, packet) {
         return Ok(Taken::NotYet);
     }
     take(shard, origin, packet).map(|()| Taken::Yes)
@@ -63,6 +64,7 @@ fn must_wait(shard: &mut Shard, from: Origin, packet: &Publish<'_>) -> bool {
     !is_repeat && fullness::refuses(shard, from.session, packet.topic)
 }
 
+#[inline]
 fn take(shard: &mut Shard, origin: Origin, packet: &Publish<'_>) -> Result<(), Ending> {
     let id = origin.connection;
     count(shard, packet.qos);

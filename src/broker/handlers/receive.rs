@@ -46,12 +46,18 @@ fn traced(shard: &mut Shard, id: SlotId, bytes: &[u8]) -> usize {
         && let Some((packet, behind)) = rest.split_at_checked(header.total_len())
     {
         trace::received(shard, id, &header, packet);
-        untraced(shard, id, packet);
+        handle(shard, id, packet);
         rest = behind;
     }
-    bytes.len() - rest.len() + untraced(shard, id, rest)
+    bytes.len() - rest.len() + handle(shard, id, rest)
 }
 
+fn handle(shard: &mut Shard, id: SlotId, bytes: &[u8]) -> usize {
+    untraced(shard, id, bytes)
+}
+
+// Inlined where nothing is traced: each packet passes here.
+#[inline(always)]
 fn untraced(shard: &mut Shard, id: SlotId, bytes: &[u8]) -> usize {
     let mut at = 0;
     while at < bytes.len() {
@@ -86,6 +92,7 @@ struct Sender {
 }
 
 /// Handles the packet that `rest` begins with, or several if they can be taken together. Returns their bytes.
+#[inline(always)]
 fn packet_or_row(shard: &mut Shard, from: Sender, header: &Header, rest: &[u8]) -> usize {
     if header.kind == PacketType::Puback {
         let row_len = pubacks(shard, from.id, rest);
@@ -98,6 +105,7 @@ fn packet_or_row(shard: &mut Shard, from: Sender, header: &Header, rest: &[u8]) 
 }
 
 /// Handles the PUBACKs in their shortest form that `rest` begins with, if they can be taken together. Returns their bytes.
+#[inline(always)]
 fn pubacks(shard: &mut Shard, id: SlotId, rest: &[u8]) -> usize {
     let (packets, _) = rest.as_chunks::<4>();
     let count = acks::pubacks(shard, id, packets.iter().map_while(|packet| plain_puback(*packet)));
@@ -131,12 +139,15 @@ fn packet(shard: &mut Shard, from: Sender, header: &Header, rest: &[u8]) {
 }
 
 /// A PUBLISH that `rest` begins with. QoS 1 and 2 may have to wait, behind those of the same connection that do.
+#[inline(always)]
 fn publish_or_hold(shard: &mut Shard, from: Sender, header: &Header, rest: &[u8]) -> Result<(), Ending> {
     let packet = &rest[..header.total_len()];
-    let holds = shard.clients.connections.get(from.id).is_some_and(|connection| connection.flow.holds);
-    let is_acknowledged = packet[0] & 0b0110 != 0;
-    if holds && is_acknowledged {
-        return held::hold(shard, from.id, packet);
+    // Only what is held makes others wait.
+    if !shard.clients.held.is_empty() && header.flags & 0b0110 != 0 {
+        let connection = shard.clients.connections.get(from.id);
+        if connection.is_some_and(|connection| connection.flow.holds) {
+            return held::hold(shard, from.id, packet);
+        }
     }
     match publish(shard, from.id, header, &packet[header.header_len..], from.version)? {
         Taken::Yes => Ok(()),
@@ -144,8 +155,20 @@ fn publish_or_hold(shard: &mut Shard, from: Sender, header: &Header, rest: &[u8]
     }
 }
 
+/// A PUBLISH that was held.
+pub(crate) fn publish_again(
+    shard: &mut Shard,
+    id: SlotId,
+    header: &Header,
+    body: &[u8],
+    version: Version,
+) -> Result<Taken, Ending> {
+    publish(shard, id, header, body, version)
+}
+
 /// A PUBLISH, whose topic is often one that is known.
-pub(crate) fn publish(
+#[inline(always)]
+fn publish(
     shard: &mut Shard,
     id: SlotId,
     header: &Header,

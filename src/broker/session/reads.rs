@@ -170,7 +170,9 @@ impl Reads {
             read.stage = ReadStage::Ask;
             return Page::AskedAgain;
         }
-        found.retain(|message| !newer.replaces(message, read.order));
+        if !newer.topics.is_empty() {
+            found.retain(|message| !newer.replaces(message, read.order));
+        }
         read.page(found, next);
         Page::Taken
     }
