@@ -10,7 +10,7 @@ use crate::figures::figure;
 use crate::folder;
 use crate::machine::Machine;
 use crate::page::{Columns, Results, rounded};
-use crate::plots::{self, Bar, Group, Plot};
+use crate::plots::{self, Dot, Group, Plot};
 use crate::record::{self, Run};
 use crate::scenario::{self, Metric, Scenario};
 use crate::{echo, readme, root};
@@ -76,18 +76,18 @@ fn brokers_of(runs: &[Run], machine: &Machine) -> Vec<(String, String)> {
 /// The plots, by the names of their files.
 fn plots_of(results: &Results<'_>) -> Vec<(String, Plot)> {
     let kinds = [
-        ("delivery.svg", "CPU of the broker per message delivered, us (logarithmic)", Metric::CpuPerDelivery),
-        ("connection.svg", "CPU of the broker per connection, us (logarithmic)", Metric::CpuPerConnection),
+        ("delivery.svg", "CPU of the broker per message delivered, µs (logarithmic)", Metric::CpuPerDelivery),
+        ("connection.svg", "CPU of the broker per connection, µs (logarithmic)", Metric::CpuPerConnection),
         (
             "memory.svg",
             "resident bytes of the broker per idle connection (logarithmic)",
             Metric::BytesPerConnection,
         ),
-        ("latency.svg", "99th percentile of the latency, us (logarithmic)", Metric::P99),
+        ("latency.svg", "99th percentile of the latency, µs (logarithmic)", Metric::P99),
     ];
     let plots = kinds.into_iter().map(|(name, title, metric)| {
         let of_kind = results.scenarios.iter().filter(|scenario| scenario.metric == metric);
-        let groups = of_kind.map(|scenario| group(results, scenario)).filter(|group| !group.bars.is_empty());
+        let groups = of_kind.map(|scenario| group(results, scenario)).filter(|group| !group.dots.is_empty());
         let legend = results.brokers.iter().map(|(_, title)| title.clone()).collect();
         (name.to_owned(), Plot { title: title.to_owned(), legend, groups: groups.collect() })
     });
@@ -95,11 +95,11 @@ fn plots_of(results: &Results<'_>) -> Vec<(String, Plot)> {
 }
 
 fn group(results: &Results<'_>, scenario: &Scenario) -> Group {
-    let bars = results.brokers.iter().enumerate().filter_map(|(series, (name, _))| {
+    let dots = results.brokers.iter().enumerate().filter_map(|(series, (name, _))| {
         let value = figure(results.runs, scenario, name)?.median;
-        Some(Bar { series, value, label: rounded(value) })
+        Some(Dot { series, value, label: rounded(value) })
     });
-    Group { title: scenario.title.replace('`', ""), bars: bars.collect() }
+    Group { title: scenario.title.replace('`', ""), dots: dots.collect() }
 }
 
 #[cfg(test)]
