@@ -22,6 +22,7 @@
 //! | `report` | figures, verdict, text, JSON and CSV |
 //! | `judge` | commands that read reports |
 //! | `statistics` | whether two sets of figures differ |
+//! | `page` | pages for a browser, with plots |
 //! | `output` | where they are written |
 //! | `view` | what is shown while a run goes on |
 //! | `words` | numbers as readers want them |
@@ -40,6 +41,7 @@ mod judge;
 mod latency;
 mod ledger;
 mod output;
+mod page;
 mod plan;
 mod process;
 mod report;

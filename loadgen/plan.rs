@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::barrier::Barrier;
 use crate::cli::values::Source;
 use crate::cli::{EngineArg, OutputArgs, TargetArgs};
-use crate::clock::Nanos;
+use crate::clock::{Nanos, SECOND};
 use crate::report::Threshold;
 use crate::scenario::{Flow, Pace, Route, Scenario};
+use crate::series::Length;
 use crate::tls::{TlsTarget, Trust, client_config};
 use crate::workload::{Share, Workload};
 
@@ -56,6 +57,7 @@ pub(crate) struct Plan {
     pub(crate) dialling: Dialling,
     pub(crate) broker_pids: Vec<u32>,
     pub(crate) output: OutputArgs,
+    pub(crate) interval: Length,
     pub(crate) lag_max: Nanos,
     /// What fails the run, beside what MQTT promises.
     pub(crate) thresholds: Vec<Threshold>,
@@ -120,8 +122,8 @@ impl Plan {
         Ok(Plan {
             dialling: dialling(&scenario, target, workload.clients())?,
             workload,
-            scenario,
             broker_pids: target.broker_pid.clone(),
+            interval: interval(&scenario, target.output.interval, share),
             output: target.output.clone(),
             lag_max: target.lag_max,
             thresholds: Vec::new(),
@@ -133,6 +135,7 @@ impl Plan {
             barrier: None,
             zero: None,
             agents: Vec::new(),
+            scenario,
         })
     }
 
@@ -145,6 +148,15 @@ impl Plan {
             sources: self.dialling.sources.iter().map(Source::to_string).collect(),
             agents: self.agents.clone(),
         }
+    }
+}
+
+/// How long an interval is. All parts of a run need the same ones, which only a length that is known before gives them.
+fn interval(scenario: &Scenario, asked: Option<Nanos>, share: Share) -> Length {
+    match (asked, scenario.planned()) {
+        (Some(asked), _) => Length::Fixed(asked),
+        (None, None) if share.of > 1 => Length::Fixed(SECOND),
+        (None, planned) => Length::of_run(planned.map(|span| span.0)),
     }
 }
 

@@ -162,9 +162,11 @@ pub(crate) fn drive(plan: Plan) -> Result<(Plan, Outcome, Circumstances), String
 }
 
 fn start_series(plan: &Plan) -> Result<Series, String> {
-    let title = format!("{} to {}", plan.scenario.name, plan.target().broker);
-    let watchers = view::watchers(&plan.output, title)?;
-    let started = Series::start(plan.output.interval, &plan.broker_pids, watchers);
+    let plain = || format!("{} to {}", plan.scenario.name, plan.target().broker);
+    let title = plan.output.title.clone().unwrap_or_else(plain);
+    let planned_s = plan.scenario.planned().map(Span::seconds);
+    let watchers = view::watchers(&plan.output, view::Shown { title, planned_s })?;
+    let started = Series::start(plan.interval, &plan.broker_pids, watchers);
     started.map_err(|error| format!("a thread for the time series: {error}"))
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Nanos;
-use crate::drive::{Broken, Marks, Outcome, Tally};
+use crate::drive::{Begun, Broken, Marks, Outcome, Tally};
 use crate::latency::{Latency, Summary};
 use crate::ledger::Counts;
 use crate::plan::Plan;
@@ -50,6 +50,7 @@ pub(super) struct Part {
     histograms: Histograms,
     rows: Vec<Row>,
     marks: Marks,
+    began: Vec<Begun>,
     broken: Option<Broken>,
     longest_pause: Nanos,
     missing: u32,
@@ -97,6 +98,7 @@ impl Part {
             },
             rows: recording.rows.clone(),
             marks: *marks,
+            began: outcome.began.clone(),
             broken: outcome.broken.clone(),
             longest_pause: outcome.longest_pause,
             missing: outcome.missing,
@@ -144,6 +146,8 @@ pub(super) fn merged(plan: &Plan, parts: &[Part]) -> Result<Outcome, String> {
         tally,
         recording: Recording { rows: merged_rows(parts)?, totals },
         marks: merged_marks(parts),
+        // They wait for each other, so that a stage begins everywhere at once.
+        began: parts.first().map(|part| part.began.clone()).unwrap_or_default(),
         broken: parts.iter().find_map(|part| part.broken.clone()),
         longest_pause: parts.iter().map(|part| part.longest_pause).max().unwrap_or(0),
         sent,

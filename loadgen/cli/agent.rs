@@ -26,9 +26,9 @@ impl TargetArgs {
         let mut words = vec![
             format!("--broker={}", self.broker),
             format!("--lag-max={}", millis(self.lag_max)),
-            format!("--interval={}", millis(self.output.interval)),
             "--quiet".into(),
         ];
+        words.extend(self.output.interval.map(|length| format!("--interval={}", millis(length))));
         words.extend(self.source.iter().map(|source| format!("--source={source}")));
         let file = |name: &str, path: &Path| format!("--{name}={}", path.display());
         for (name, path) in [("ca", &self.ca), ("cert", &self.cert), ("key", &self.key)] {

@@ -48,7 +48,7 @@ pub(crate) enum JudgeArgs {
 /// A report and its other forms.
 #[derive(Args, Debug)]
 pub(crate) struct ShowArgs {
-    /// A report written with --report.
+    /// A report written with --report, of a run or of versus.
     pub(crate) report: PathBuf,
     /// Write its time series as CSV.
     #[arg(long, value_name = "FILE")]
@@ -59,6 +59,9 @@ pub(crate) struct ShowArgs {
     /// Write its percentiles as a table that plotters of HdrHistogram read.
     #[arg(long, value_name = "FILE")]
     pub(crate) hgrm: Option<PathBuf>,
+    /// What the page is called.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) title: Option<String>,
 }
 
 /// Two reports.
@@ -71,6 +74,12 @@ pub(crate) struct CompareArgs {
     /// The smallest effect that counts: 0.05 for 5 %. "No difference" is told only if the whole interval is below it.
     #[arg(long, default_value_t = 0.05, value_parser = values::share)]
     pub(crate) threshold: f64,
+    /// Write what differs as a page with plots, which any browser opens without a network.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// What the page is called.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) title: Option<String>,
 }
 
 /// A report and a broker.
@@ -122,6 +131,12 @@ pub(crate) struct VersusArgs {
     /// Write all rounds and the verdict as JSON to a file.
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+    /// Write what differs as a page with plots, which any browser opens without a network.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// What the page is called.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) title: Option<String>,
 }
 
 /// A program and who must be there for it.

@@ -75,7 +75,7 @@ pub(crate) enum Command {
     #[command(hide = true)]
     Sink(SinkArgs),
     #[command(flatten)]
-    Judge(JudgeArgs),
+    Judge(Box<JudgeArgs>),
 }
 
 /// What load to make.

@@ -41,15 +41,18 @@ pub(crate) struct OutputArgs {
     /// sent.
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub(crate) hgrm: Option<PathBuf>,
+    /// What the run is called on its page, instead of its workload and broker.
+    #[arg(long, value_name = "TEXT", help_heading = "Results")]
+    pub(crate) title: Option<String>,
     /// What to show on standard error while the run goes on.
     #[arg(long, value_enum, default_value = "auto", help_heading = "Results")]
     pub(crate) view: ViewArg,
     /// The same as --view off.
     #[arg(long, help_heading = "Results")]
     pub(crate) quiet: bool,
-    /// Length of one interval of the time series.
-    #[arg(long, default_value = "1s", value_parser = values::interval, help_heading = "Results")]
-    pub(crate) interval: Nanos,
+    /// Length of one interval of the time series. Without it, it follows the length of the run, from 20 ms to 1 s.
+    #[arg(long, value_parser = values::interval, help_heading = "Results")]
+    pub(crate) interval: Option<Nanos>,
     /// Serve the figures at http://HOST:PORT/metrics for Prometheus while the run goes on.
     #[arg(long, value_name = "ADDRESS:PORT", help_heading = "Results")]
     pub(crate) prometheus: Option<SocketAddr>,

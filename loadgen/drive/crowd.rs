@@ -52,6 +52,8 @@ pub(crate) struct Crowd {
     by_socket: Vec<u32>,
     open: u32,
     ready: u32,
+    /// The fewest that were ready since the last look.
+    ready_least: u32,
 }
 
 impl Crowd {
@@ -66,7 +68,13 @@ impl Crowd {
             away_since: None,
             attempts: 0,
         };
-        Crowd { peers: (0..clients).map(peer).collect(), by_socket: Vec::new(), open: 0, ready: 0 }
+        Crowd {
+            peers: (0..clients).map(peer).collect(),
+            by_socket: Vec::new(),
+            open: 0,
+            ready: 0,
+            ready_least: 0,
+        }
     }
 
     pub(crate) fn peer(&self, number: u32) -> &Peer {
@@ -82,11 +90,17 @@ impl Crowd {
         let before = std::mem::replace(&mut self.peer_mut(number).life, life);
         self.ready -= u32::from(before == Life::Ready);
         self.ready += u32::from(life == Life::Ready);
+        self.ready_least = self.ready_least.min(self.ready);
     }
 
     /// Clients that are connected and, where they are to, have subscribed.
     pub(crate) fn ready(&self) -> u32 {
         self.ready
+    }
+
+    /// The fewest of them since this was last asked.
+    pub(crate) fn take_ready_least(&mut self) -> u32 {
+        std::mem::replace(&mut self.ready_least, self.ready)
     }
 
     /// Whether a client has never been connected.

@@ -39,6 +39,15 @@ impl Mark {
     }
 }
 
+/// A stage of the scenario that has begun.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Begun {
+    /// What it is called.
+    pub(crate) stage: String,
+    /// When it was due to begin.
+    pub(crate) at_s: f64,
+}
+
 /// The marks of a run, in their order.
 #[derive(Clone, Copy, Default, Debug, Serialize, Deserialize)]
 pub(crate) struct Marks {

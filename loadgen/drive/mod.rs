@@ -66,7 +66,7 @@ use replies::Replies;
 use stepping::Stepping;
 use steps::Phase;
 
-pub(crate) use marks::{Mark, Marks};
+pub(crate) use marks::{Begun, Mark, Marks};
 pub(crate) use pacer::BACKLOG_MAX;
 pub(crate) use prober::Probes;
 pub(crate) use tally::{LaneTally, Tally};
@@ -109,6 +109,8 @@ pub(crate) struct Bench {
     series: Series,
     phase: Phase,
     phase_began: Nanos,
+    /// The stages so far.
+    began: Vec<Begun>,
     /// Whether messages become due.
     is_flowing: bool,
     /// Where a stepped rate is, if there is one.
@@ -142,6 +144,8 @@ pub(crate) struct Outcome {
     pub(crate) tally: Tally,
     pub(crate) recording: Recording,
     pub(crate) marks: Marks,
+    /// The stages, in their order.
+    pub(crate) began: Vec<Begun>,
     pub(crate) broken: Option<Broken>,
     pub(crate) longest_pause: Nanos,
     /// Messages sent, and those that the schedule wanted sent, by lane.
@@ -186,6 +190,7 @@ impl Bench {
             series,
             phase: Phase::Stage(0),
             phase_began: 0,
+            began: Vec::new(),
             is_flowing: false,
             stepping: Stepping::new(scenario),
             silent_from: Nanos::MAX,
@@ -230,6 +235,7 @@ impl Bench {
             recording: self.series.finish(),
             tally: self.tally,
             marks: self.marks,
+            began: self.began,
             broken: self.broken,
             longest_pause: self.longest_pause,
             missing: self.away,
@@ -251,6 +257,11 @@ impl Bench {
             out_of_order: counts.out_of_order,
             connected: tally.connected,
             faults: tally.faults,
+            lost: tally.recovery.lost,
+            cut: tally.recovery.cut,
+            recovered: tally.recovery.recovered,
+            undelivered: (0..self.pacers.len()).map(|at| self.undelivered(at)).sum(),
+            ready_least: None,
             ready: self.crowd.ready().into(),
             open: self.crowd.open().into(),
             dialling: self.dialer.inflight().into(),
@@ -265,12 +276,13 @@ impl Bench {
 
     /// Ends an interval of the series.
     fn roll(&mut self, at: Nanos) {
+        let ready_least = Some(self.crowd.take_ready_least().into());
         let moment = Moment {
             at,
             phase: self.phase_name(),
             is_measured: self.marks.open.is_some() && self.marks.close.is_none(),
             step: self.stepping.as_ref().and_then(Stepping::at),
-            counters: self.counters(),
+            counters: Counters { ready_least, ..self.counters() },
         };
         self.series.roll(moment, &mut self.tally.recorders);
     }

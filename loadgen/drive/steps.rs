@@ -4,15 +4,15 @@
 
 use ringmq_protocol::Qos;
 
-use crate::clock::{MILLISECOND, Nanos, SECOND};
-use crate::scenario::Stage;
+use crate::clock::{MILLISECOND, Nanos, SECOND, seconds};
+use crate::scenario::{Pace, Stage};
 use crate::stamp::as_stamped;
 use crate::workload::Subscribing;
 
-use super::Bench;
 use super::desk::Writing;
 use super::pacer::{Ending, Pacer};
 use super::stepping::Stepping;
+use super::{Begun, Bench};
 
 /// How long is waited for what should not come, a duplicate, after all has come that should.
 const SETTLE: Nanos = 200 * MILLISECOND;
@@ -74,8 +74,16 @@ impl Bench {
 
     /// Begins a phase, which was due at `at`.
     fn begin(&mut self, phase: Phase, at: Nanos, now: Nanos) {
+        if phase == Phase::Closing {
+            // Still under the name of the stage that it ends.
+            self.rest(now);
+            self.marks.end = Some(self.mark(now));
+        }
         self.phase = phase;
         self.phase_began = at;
+        if phase != Phase::Over {
+            self.began.push(Begun { stage: self.phase_name().into(), at_s: seconds(at) });
+        }
         match (phase, self.stage().cloned()) {
             (Phase::Stage(_), Some(stage)) => self.begin_stage(&stage, at, now),
             (Phase::Closing, _) => self.begin_closing(now),
@@ -117,9 +125,7 @@ impl Bench {
     }
 
     fn begin_closing(&mut self, now: Nanos) {
-        self.rest(now);
         self.silent_from = now;
-        self.marks.end = Some(self.mark(now));
         self.dialer.stop();
         self.crowd.numbers().for_each(|number| self.leave(number));
     }
@@ -309,15 +315,28 @@ impl Bench {
             Qos::AtMostOnce => sent,
             _ => tally.acknowledged + tally.rejected + tally.abandoned,
         };
-        let copies = if lane.is_late && !self.is_subscribed { 0 } else { lane.copies() };
         let is_acknowledged = sent == pacer.due() && acknowledged == sent;
         if lane.is_shared_out {
             // What others have sent is not known here: silence is the sign.
             return is_acknowledged && self.last_turn >= quiet_from(self.tally.last_progress);
         }
-        let awaited = sent.saturating_sub(tally.rejected + tally.abandoned) * u64::from(copies);
+        let awaited = self.awaited(at);
         let delivered = tally.ledger.counts().delivered;
         is_acknowledged && delivered >= awaited && delivered - tally.abandoned_arrived() >= awaited
+    }
+
+    /// Deliveries that what was sent on a lane leads to; of what was abandoned none.
+    fn awaited(&self, at: usize) -> u64 {
+        let (lane, tally) = (&self.plan.workload.lanes[at], &self.tally.lanes[at]);
+        let copies = if lane.is_late && !self.is_subscribed { 0 } else { lane.copies() };
+        self.pacers[at].sent().saturating_sub(tally.rejected + tally.abandoned) * u64::from(copies)
+    }
+
+    /// Deliveries that have not come yet; 0 where others send too, of whom nothing is known here.
+    pub(super) fn undelivered(&self, at: usize) -> u64 {
+        let delivered = self.tally.lanes[at].ledger.counts().delivered;
+        let is_known = !self.plan.workload.lanes[at].is_shared_out && self.load.is_empty();
+        if is_known { self.awaited(at).saturating_sub(delivered) } else { 0 }
     }
 
     /// Removes the retained messages. The subscribers leave, so that they do not receive the removal.
@@ -329,7 +348,7 @@ impl Bench {
             }
         }
         self.load = std::mem::take(&mut self.pacers);
-        let unpaced = crate::scenario::Pace::Unpaced {};
+        let unpaced = Pace::Unpaced {};
         for (lane, load) in self.plan.workload.lanes.iter().zip(&self.load) {
             let messages = if lane.retain { load.sent() } else { 0 };
             let mut pacer = Pacer::new(&unpaced, Some(messages), Ending::Sending, lane.publisher_count(), 0);

@@ -4,7 +4,7 @@
 
 use std::fmt::{self, Write};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cli::CompareArgs;
 use crate::output;
@@ -12,10 +12,10 @@ use crate::report::{Intervals, Metric, Report};
 use crate::statistics::bootstrap::{self, INTERVALS_MIN, Side};
 use crate::statistics::{FALSE_CHANCE, Finding, Ratio};
 
-use super::files;
+use super::{files, page};
 
 /// One figure on both sides.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(super) struct Compared {
     pub(super) metric: Metric,
     pub(super) a: f64,
@@ -75,6 +75,12 @@ pub(super) fn compare(args: &CompareArgs) -> Result<u8, String> {
     text += "The intervals tell how well each run knows its own figures. What differs from run to run is not in them:\n\
              `ringmq-bench versus` repeats both in turn and tells that too.\n";
     output::print(&text)?;
+    if let Some(path) = &args.html {
+        let names = [&args.a, &args.b].map(|path| path.display().to_string());
+        let reports = [(&a, names[0].as_str()), (&b, names[1].as_str())];
+        let verdict = verdict(&compared, args.threshold);
+        output::write_file(path, &page::compare(args.title.as_ref(), reports, &compared, &verdict))?;
+    }
     Ok(code(&a, &b, &compared))
 }
 

@@ -4,6 +4,7 @@
 
 mod compare;
 mod files;
+mod page;
 mod verify;
 mod versus;
 
@@ -27,7 +28,10 @@ pub(crate) fn judge(args: &JudgeArgs) -> Result<u8, String> {
 }
 
 fn show(args: &ShowArgs) -> Result<u8, String> {
-    let report = files::read_report(&args.report)?;
+    if let Some(told) = files::read_comparison(&args.report)? {
+        return show_comparison(args, &told.with_title(args.title.as_ref()));
+    }
+    let report = files::read_report(&args.report)?.with_title(args.title.as_ref());
     output::print(&report.to_text())?;
     let csv = args.csv.as_ref().map_or(Ok(()), |path| output::write_file(path, &report.to_csv()));
     let html = args.html.as_ref().map_or(Ok(()), |path| output::write_file(path, &report.to_html()));
@@ -36,4 +40,16 @@ fn show(args: &ShowArgs) -> Result<u8, String> {
         None => Ok(()),
     };
     Ok(run::with_places(csv.and(html).and(hgrm), report.exit_code()))
+}
+
+/// Shows what `versus --report` has written.
+fn show_comparison(args: &ShowArgs, told: &versus::Told) -> Result<u8, String> {
+    if args.csv.is_some() {
+        return Err(format!("{} is a comparison: it has no time series", args.report.display()));
+    }
+    output::print(&told.to_text())?;
+    if let Some(path) = &args.html {
+        output::write_file(path, &page::versus(told))?;
+    }
+    Ok(0)
 }

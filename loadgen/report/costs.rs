@@ -10,7 +10,7 @@ use crate::host::{HostFacts, ProcessFacts, share_a_cpu};
 use crate::process::Usage;
 use crate::series::Row;
 
-/// The shortest interval that a share of CPU time is judged by.
+/// The shortest time that a share of CPU time is judged by: what is shorter than a scheduler's tick says little.
 const JUDGED_SPAN_MIN_S: f64 = 0.09;
 
 /// CPU time and memory of the broker.
@@ -144,18 +144,24 @@ fn bytes_per_connection(
 }
 
 fn busiest_thread_max(rows: &[Row]) -> f64 {
-    let shares = judged(rows).filter_map(|row| row.broker).map(|broker| broker.busiest_thread);
-    shares.fold(0.0, f64::max)
+    let (mut most, mut run_s, mut span_s) = (0.0, 0.0, 0.0);
+    // Short intervals are judged together until they are long enough.
+    for (row, broker) in judged(rows).filter_map(|row| Some((row, row.broker?))) {
+        run_s += broker.busiest_thread * row.span_s;
+        span_s += row.span_s;
+        if span_s >= JUDGED_SPAN_MIN_S {
+            most = f64::max(most, run_s / span_s);
+            (run_s, span_s) = (0.0, 0.0);
+        }
+    }
+    most
 }
 
 /// The rows that a run is judged by: those that are measured, or those in which connections were made where no messages
-/// are measured. What is shorter than a scheduler's tick says little.
+/// are measured.
 fn judged(rows: &[Row]) -> impl Iterator<Item = &Row> {
     let has_measured = rows.iter().any(|row| row.is_measured);
-    rows.iter().filter(move |row| {
-        row.span_s >= JUDGED_SPAN_MIN_S
-            && if has_measured { row.is_measured } else { row.counters.connected > 0 }
-    })
+    rows.iter().filter(move |row| if has_measured { row.is_measured } else { row.counters.connected > 0 })
 }
 
 /// What the generator itself used.
@@ -191,7 +197,11 @@ impl Headroom {
         let span_s: f64 = judged(rows).map(|row| row.span_s).sum();
         let share = |of: fn(&Row) -> f64| judged(rows).map(|row| of(row) * row.span_s).sum::<f64>() / span_s;
         let (busy, waiting) = (share(|row| row.generator.busy), share(|row| row.generator.waiting));
-        (span_s > 0.0).then(|| Headroom { busy, waiting, free: (1.0 - busy - waiting).max(0.0) })
+        (span_s >= JUDGED_SPAN_MIN_S).then(|| Headroom {
+            busy,
+            waiting,
+            free: (1.0 - busy - waiting).max(0.0),
+        })
     }
 }
 

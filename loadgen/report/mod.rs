@@ -24,9 +24,10 @@ use ringmq_ring::Engine;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Nanos, seconds};
-use crate::drive::{Mark, Outcome, Probes, Tally};
+use crate::drive::{Begun, Mark, Outcome, Probes, Tally};
 use crate::host::{HostFacts, ProcessFacts};
 use crate::latency::{Latency, Summary};
+use crate::page::Plot;
 use crate::plan::{Plan, TargetSummary};
 use crate::scenario::Scenario;
 use crate::search::Search;
@@ -75,6 +76,9 @@ pub(crate) struct Report {
     version: String,
     engine: String,
     started_unix_s: u64,
+    /// What the user calls the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
     host: HostFacts,
     scenario: Scenario,
     /// Tells whether two reports are of the same scenario.
@@ -90,6 +94,9 @@ pub(crate) struct Report {
     /// The runs before and after this one, where it is the best of a search.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     search: Option<Search>,
+    /// When each stage began; none in reports that are older.
+    #[serde(default)]
+    stages: Vec<Begun>,
     series: Vec<Row>,
 }
 
@@ -183,6 +190,7 @@ impl Report {
                 Engine::Epoll => "epoll".into(),
             },
             started_unix_s: *started_unix_s,
+            title: plan.output.title.clone(),
             host: host.clone(),
             scenario: plan.scenario.clone(),
             scenario_digest: plan.scenario.digest(),
@@ -193,10 +201,16 @@ impl Report {
             traffic,
             generator,
             search: None,
+            stages: outcome.began.clone(),
             series: outcome.recording.rows.clone(),
         };
         report.judge_by(&plan.thresholds);
         report
+    }
+
+    /// The report with what the user calls it now, if anything.
+    pub(crate) fn with_title(self, title: Option<&String>) -> Report {
+        Report { title: title.cloned().or(self.title), ..self }
     }
 
     /// The report as the result of a search.
@@ -243,6 +257,21 @@ impl Report {
             None => &self.connections.time,
         };
         Ok(Latency::from_text(&distribution.histogram)?.to_hgrm())
+    }
+
+    /// Plots of this run and another one of the same load.
+    pub(crate) fn plots_beside(&self, other: &Report) -> Vec<Plot> {
+        html::pair(self, other)
+    }
+
+    /// What was asked for, in a line.
+    pub(crate) fn subtitle(&self) -> String {
+        html::subtitle(self)
+    }
+
+    /// When the run began, and the broker's address.
+    pub(crate) fn told_when(&self) -> String {
+        format!("{}, {}", crate::words::date_and_time(self.started_unix_s), self.target.broker)
     }
 
     /// The report for a reader.

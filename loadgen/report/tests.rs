@@ -72,6 +72,7 @@ pub(crate) fn outcome(arrivals: impl IntoIterator<Item = u32>) -> Outcome {
             held: None,
             end: Some(mark(13, 1000, 3.0)),
         },
+        began: Vec::new(),
         broken: None,
         longest_pause: 0,
         sent: vec![1000],
@@ -366,6 +367,11 @@ pub(crate) fn report_of(intervals: &[(u64, u64, f64)]) -> Report {
         })
         .collect();
     report("", &whole)
+}
+
+/// The report of a run with these options.
+pub(crate) fn report_of_line(options: &str) -> Report {
+    report(options, &outcome(0..1000))
 }
 
 #[test]

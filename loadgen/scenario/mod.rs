@@ -219,6 +219,18 @@ impl Scenario {
         self.clients.iter().map(|group| u64::from(group.count)).sum()
     }
 
+    /// How long it lasts by the clock; none if that depends on the broker alone, as with a number of messages.
+    pub(crate) fn planned(&self) -> Option<Span> {
+        let span = |stage: &Stage| match stage {
+            Stage::WarmUp { span } | Stage::Burst { span, .. } | Stage::Hold { span } => Some(span.0),
+            Stage::Publish { span } => span.map(|span| span.0),
+            _ => None,
+        };
+        let is_open = |stage: &Stage| matches!(stage, Stage::Publish { span: None });
+        let whole: u64 = self.stages.iter().filter_map(span).sum();
+        (whole > 0 && !self.stages.iter().any(is_open)).then_some(Span(whole))
+    }
+
     /// Who takes part, for a reader.
     pub(crate) fn clients_in_words(&self) -> String {
         let groups: Vec<_> = self

@@ -35,6 +35,11 @@ impl Bound {
         FIGURES[self.figure].1(summary)
     }
 
+    /// What the figure must stay below, in microseconds.
+    pub(crate) fn limit_us(&self) -> f64 {
+        self.span.seconds() * 1e6
+    }
+
     /// Whether a figure stays below it.
     pub(crate) fn holds(&self, figure_us: f64) -> bool {
         figure_us < self.span.seconds() * 1e6

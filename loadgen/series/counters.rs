@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What stands on the counters at a moment, or what an interval added to them. All but the last three only grow.
+/// What stands on the counters at a moment, or what an interval added to them. All but the last five only grow.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Counters {
     /// Messages that the schedule wanted sent.
@@ -24,6 +24,22 @@ pub(crate) struct Counters {
     pub(crate) connected: u64,
     /// Connections that failed or ended by themselves.
     pub(crate) faults: u64,
+    /// Connections that had been ready and ended by themselves.
+    #[serde(default)]
+    pub(crate) lost: u64,
+    /// Connections that were cut on purpose.
+    #[serde(default)]
+    pub(crate) cut: u64,
+    /// Clients of both kinds that are back.
+    #[serde(default)]
+    pub(crate) recovered: u64,
+    /// Deliveries at this moment that the messages sent so far lead to and that have not come: what is still missing at the end
+    /// is lost.
+    #[serde(default)]
+    pub(crate) undelivered: u64,
+    /// The fewest clients that were ready at any moment since the last interval ended; none in reports that are older.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ready_least: Option<u64>,
     /// Clients at this moment that are connected and, where they are to, have subscribed.
     #[serde(default)]
     pub(crate) ready: u64,
@@ -49,6 +65,9 @@ impl Counters {
             out_of_order: grown(|counters| counters.out_of_order),
             connected: grown(|counters| counters.connected),
             faults: grown(|counters| counters.faults),
+            lost: grown(|counters| counters.lost),
+            cut: grown(|counters| counters.cut),
+            recovered: grown(|counters| counters.recovered),
             ..*self
         }
     }
@@ -66,8 +85,23 @@ impl Counters {
         self.out_of_order += other.out_of_order;
         self.connected += other.connected;
         self.faults += other.faults;
+        self.lost += other.lost;
+        self.cut += other.cut;
+        self.recovered += other.recovered;
+        self.undelivered += other.undelivered;
+        // Of parts that were lowest at different moments this is less than the whole ever had: the safe side.
+        self.ready_least = self.ready_least.zip(other.ready_least).map(|(one, other)| one + other);
         self.ready += other.ready;
         self.open += other.open;
         self.dialling += other.dialling;
+    }
+
+    /// What this interval and the one after it added together; gauges are those of the later one.
+    pub(super) fn followed_by(&self, later: &Counters) -> Counters {
+        let mut sum = *self;
+        sum.add(later);
+        let least = self.ready_least.into_iter().chain(later.ready_least).min();
+        let Counters { undelivered, ready, open, dialling, .. } = *later;
+        Counters { undelivered, ready_least: least, ready, open, dialling, ..sum }
     }
 }

@@ -7,12 +7,14 @@
 //! | file | subject |
 //! | --- | --- |
 //! | `counters` | what is counted |
+//! | `length` | how long an interval is |
 //! | `recorders` | the histograms that a run records into |
 //! | `row` | what is told of one interval |
 //! | `observer` | the thread that makes rows |
 //! | `machine` | how busy the whole machine is |
 
 mod counters;
+mod length;
 mod machine;
 mod observer;
 mod recorders;
@@ -30,6 +32,7 @@ use crate::clock::Nanos;
 use observer::Observer;
 
 pub(crate) use counters::Counters;
+pub(crate) use length::Length;
 pub(crate) use recorders::{FlowRecorders, Recorders};
 #[cfg(test)]
 pub(crate) use row::GeneratorUse;
@@ -68,7 +71,7 @@ pub(crate) type Watcher = Box<dyn FnMut(&Row) + Send>;
 /// The busy thread's end.
 #[derive(Debug)]
 pub(crate) struct Series {
-    interval: Nanos,
+    length: Length,
     began: Nanos,
     next: Nanos,
     intervals: Sender<Interval>,
@@ -77,19 +80,20 @@ pub(crate) struct Series {
 }
 
 impl Series {
-    /// Starts the observer. `interval` is above 0; the processes are sampled at the end of each.
+    /// Starts the observer. The processes are sampled at the end of each interval, which lasts.
     ///
     /// # Errors
     /// The kernel allows no further thread.
-    pub(crate) fn start(interval: Nanos, broker_pids: &[u32], watchers: Vec<Watcher>) -> io::Result<Series> {
-        assert!(interval > 0, "an interval lasts");
+    pub(crate) fn start(length: Length, broker_pids: &[u32], watchers: Vec<Watcher>) -> io::Result<Series> {
+        let next = length.after(0);
+        assert!(next > 0, "an interval lasts");
         let (intervals, incoming) = channel();
         let (returned, spares) = channel();
         let observer = Observer::new(broker_pids, watchers);
         let observer = thread::Builder::new()
             .name("observer".into())
             .spawn(move || observer.run(&incoming, &returned))?;
-        Ok(Series { interval, began: 0, next: interval, intervals, spares, observer })
+        Ok(Series { length, began: 0, next, intervals, spares, observer })
     }
 
     /// When the present interval is over.
@@ -104,7 +108,7 @@ impl Series {
         let empty = self.spares.try_recv().unwrap_or_else(|_| Recorders::new(recorders.flows.len()));
         let recorders = mem::replace(recorders, empty);
         let from = mem::replace(&mut self.began, to.at);
-        self.next = to.at + self.interval;
+        self.next = to.at + self.length.after(to.at);
         // An observer that has panicked is noticed when it is joined.
         let _ = self.intervals.send(Interval { from, to, recorders });
     }

@@ -64,6 +64,31 @@ impl ProcessUse {
     }
 }
 
+impl ProcessUse {
+    fn followed_by(self, later: ProcessUse, spans: (f64, f64)) -> ProcessUse {
+        ProcessUse {
+            cores: mean((self.cores, later.cores), spans),
+            user_s: self.user_s + later.user_s,
+            system_s: self.system_s + later.system_s,
+            busiest_thread: mean((self.busiest_thread, later.busiest_thread), spans),
+            voluntary_switches: self.voluntary_switches + later.voluntary_switches,
+            involuntary_switches: self.involuntary_switches + later.involuntary_switches,
+            ..later
+        }
+    }
+}
+
+impl GeneratorUse {
+    fn followed_by(self, later: GeneratorUse, spans: (f64, f64)) -> GeneratorUse {
+        GeneratorUse {
+            cores: mean((self.cores, later.cores), spans),
+            busy: mean((self.busy, later.busy), spans),
+            waiting: mean((self.waiting, later.waiting), spans),
+            ..later
+        }
+    }
+}
+
 /// What the generator used in an interval.
 #[derive(Clone, Copy, Default, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct GeneratorUse {
@@ -140,6 +165,33 @@ impl Row {
         })
     }
 
+    /// This interval and the one after it as one. Means are of both, gauges those of the later one.
+    ///
+    /// # Errors
+    /// A histogram that cannot be read.
+    pub(crate) fn followed_by(self, later: &Row) -> Result<Row, String> {
+        let spans = (self.span_s, later.span_s);
+        let broker = self.broker.zip(later.broker).map(|(one, other)| one.followed_by(other, spans));
+        Ok(Row {
+            at_s: later.at_s,
+            span_s: self.span_s + later.span_s,
+            phase: later.phase.clone(),
+            is_measured: later.is_measured,
+            step: later.step,
+            counters: self.counters.followed_by(&later.counters),
+            latency: merged(&self.latency, &later.latency)?,
+            service: merged(&self.service, &later.service)?,
+            acknowledgement: merged(&self.acknowledgement, &later.acknowledgement)?,
+            connecting: merged(&self.connecting, &later.connecting)?,
+            broker,
+            generator: self.generator.followed_by(later.generator, spans),
+            machine: MachineUse {
+                busy: mean((self.machine.busy, later.machine.busy), spans),
+                stolen: mean((self.machine.stolen, later.machine.stolen), spans),
+            },
+        })
+    }
+
     /// A count of this interval as a rate.
     pub(crate) fn per_s(&self, count: u64) -> f64 {
         if self.span_s > 0.0 { count as f64 / self.span_s } else { 0.0 }
@@ -156,6 +208,12 @@ impl Row {
         let delivered = self.counters.delivered;
         (delivered > 0).then(|| cpu_s * 1e6 / delivered as f64)
     }
+}
+
+/// The mean of a figure over two intervals of these lengths.
+fn mean((one, other): (f64, f64), (first_s, second_s): (f64, f64)) -> f64 {
+    let whole_s = first_s + second_s;
+    if whole_s > 0.0 { (one * first_s + other * second_s) / whole_s } else { other }
 }
 
 /// A share of a span, at most 1.

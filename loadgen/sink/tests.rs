@@ -12,7 +12,7 @@ use crate::clock::SECOND;
 use crate::drive::{Bench, Outcome};
 use crate::plan::Plan;
 use crate::scenario::from_workload;
-use crate::series::Series;
+use crate::series::{Length, Series};
 
 use super::{Sink, open};
 
@@ -67,7 +67,7 @@ fn run(arguments: &str) -> Outcome {
         unreachable!("{line}")
     };
     let plan = Plan::new(from_workload(&args).unwrap(), args.target()).unwrap();
-    let series = Series::start(SECOND, &[], Vec::new()).unwrap();
+    let series = Series::start(Length::Fixed(SECOND), &[], Vec::new()).unwrap();
     let mut bench = Bench::new(plan, series, Arc::default()).unwrap();
     let options = Options { engine: Engine::Epoll, ..Options::default() };
     ringmq_ring::run(&mut Network::open(&options).unwrap(), &mut bench).unwrap();

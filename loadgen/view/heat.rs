@@ -36,38 +36,77 @@ fn span_of(us: f64) -> usize {
     ((place * SPANS as f64) as usize).min(SPANS - 1)
 }
 
-/// The latest columns that have room, the latest at the right.
-pub(super) struct HeatMap<'a>(pub(super) &'a [Column]);
+/// Room for the labels at the left: as much as the charts above take, so that the same time stands below the same time.
+const LABEL_WIDTH: u16 = 10;
+
+/// All columns, stretched over the time that is shown.
+pub(super) struct HeatMap<'a> {
+    pub(super) columns: &'a [Column],
+    /// When the interval of each column ended.
+    pub(super) ends: &'a [f64],
+    /// From when to when.
+    pub(super) time: (f64, f64),
+}
+
+/// Labels for the ends and the middle of an axis of time.
+pub(super) fn seconds(first: f64, last: f64) -> [String; 3] {
+    let decimals = if last - first < 5.0 { 1 } else { 0 };
+    [first, f64::midpoint(first, last), last].map(|second| format!("{second:.decimals$} s"))
+}
 
 impl Widget for HeatMap<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
-        const LABEL_WIDTH: u16 = 7;
-        if area.width <= LABEL_WIDTH || area.height == 0 {
+        if area.width <= LABEL_WIDTH || area.height < 2 {
             return;
         }
-        let room = usize::from(area.width - LABEL_WIDTH);
-        let columns = &self.0[self.0.len().saturating_sub(room)..];
-        let lines = usize::from(area.height);
+        let room = area.width - LABEL_WIDTH;
+        let lines = usize::from(area.height - 1);
         for line in 0..lines {
             // The lowest line has the shortest latencies.
             let from = (lines - 1 - line) * SPANS / lines;
             let to = ((lines - line) * SPANS / lines).max(from + 1).min(SPANS);
             let y = area.y + line as u16;
-            buffer.set_string(area.x, y, label(from, to), Style::new().fg(Color::DarkGray));
-            let left = area.x + LABEL_WIDTH + (room - columns.len()) as u16;
-            for (at, column) in columns.iter().enumerate() {
-                let share: f64 = column[from..to].iter().sum();
+            let label = format!("{:>9}", label(from, to));
+            buffer.set_string(area.x, y, label, Style::new().fg(Color::DarkGray));
+            for at in 0..room {
+                let share: f64 = self.column_at(at, room).map_or(0.0, |column| column[from..to].iter().sum());
                 if let Some(colour) = colour(share) {
-                    buffer.set_string(left + at as u16, y, "█", Style::new().fg(Color::Indexed(colour)));
+                    let x = area.x + LABEL_WIDTH + at;
+                    buffer.set_string(x, y, "█", Style::new().fg(Color::Indexed(colour)));
                 }
             }
+        }
+        self.render_seconds(area, room, buffer);
+    }
+}
+
+impl HeatMap<'_> {
+    /// The interval that stands at a place of the screen.
+    fn column_at(&self, at: u16, room: u16) -> Option<&Column> {
+        let (first, last) = self.time;
+        let second = first + (f64::from(at) + 0.5) / f64::from(room) * (last - first);
+        self.columns.get(self.ends.partition_point(|end| *end < second))
+    }
+
+    fn render_seconds(&self, area: Rect, room: u16, buffer: &mut Buffer) {
+        let (y, left) = (area.y + area.height - 1, area.x + LABEL_WIDTH);
+        let labels = seconds(self.time.0, self.time.1);
+        let widths = labels.each_ref().map(|label| label.chars().count() as u16);
+        if widths.iter().sum::<u16>() + 2 > room {
+            return;
+        }
+        // As the charts above have them: the first one ends where the plot begins.
+        let first = left - widths[0].min(LABEL_WIDTH);
+        let places = [first, left + (room - widths[1]) / 2, left + room - widths[2]];
+        for (x, label) in places.into_iter().zip(labels) {
+            buffer.set_string(x, y, label, Style::new().fg(Color::DarkGray));
         }
     }
 }
 
 /// The decade that begins in these spans.
 fn label(from: usize, to: usize) -> &'static str {
-    const LABELS: [&str; 7] = ["1 us", "10 us", "100 us", "1 ms", "10 ms", "100 ms", "1 s"];
+    const LABELS: [&str; 7] = ["1 µs", "10 µs", "100 µs", "1 ms", "10 ms", "100 ms", "1 s"];
     let per_decade = SPANS / LABELS.len();
     let decade = (from..to).find(|span| span % per_decade == 0);
     decade.map_or("", |span| LABELS[span / per_decade])
@@ -99,19 +138,23 @@ mod tests {
     }
 
     #[test]
-    fn every_decade_has_its_label_and_the_latest_column_is_at_the_right() {
+    fn every_decade_has_its_label_and_every_column_its_time() {
         let mut columns = vec![[0.0; SPANS]; 3];
         columns[2][0] = 1.0;
-        let area = Rect::new(0, 0, 20, 14);
+        let area = Rect::new(0, 0, 40, 15);
         let mut buffer = Buffer::empty(area);
-        HeatMap(&columns).render(area, &mut buffer);
-        let text: Vec<String> = (0..14)
-            .map(|y| (0..20).map(|x| buffer[(x, y)].symbol().to_owned()).collect::<String>())
+        let map = || HeatMap { columns: &columns, ends: &[1.0, 2.0, 3.0], time: (0.0, 3.0) };
+        map().render(area, &mut buffer);
+        let text: Vec<String> = (0..15)
+            .map(|y| (0..40).map(|x| buffer[(x, y)].symbol().to_owned()).collect::<String>())
             .collect();
-        assert!(text[13].starts_with("1 us") && text[13].ends_with('█'), "{text:?}");
-        for label in ["10 us", "100 us", "1 ms", "10 ms", "100 ms", "1 s"] {
-            assert!(text.iter().any(|line| line.starts_with(label)), "{label} {text:?}");
+        let blocks = text[13].chars().filter(|letter| *letter == '█').count();
+        assert!(text[13].trim_start().starts_with("1 µs") && text[13].ends_with('█'), "{text:?}");
+        assert_eq!(blocks, 10, "the last of three seconds is a third of the width: {text:?}");
+        for label in ["10 µs", "100 µs", "1 ms", "10 ms", "100 ms", "1 s"] {
+            assert!(text.iter().any(|line| line.trim_start().starts_with(label)), "{label} {text:?}");
         }
-        HeatMap(&columns).render(Rect::new(0, 0, 3, 1), &mut buffer);
+        assert!(text[14].contains("0.0 s") && text[14].ends_with("3.0 s"), "{text:?}");
+        map().render(Rect::new(0, 0, 3, 1), &mut buffer);
     }
 }

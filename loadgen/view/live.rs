@@ -16,6 +16,7 @@ use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
 
 use crate::series::{Row, Watcher};
 
+use super::Shown;
 use super::screen::Screen;
 
 /// Whether the alternate screen is shown.
@@ -42,12 +43,12 @@ impl Drop for Live {
 ///
 /// # Errors
 /// The terminal refuses, or the kernel allows no further thread.
-pub(super) fn watcher(title: String) -> io::Result<Watcher> {
+pub(super) fn watcher(shown: Shown) -> io::Result<Watcher> {
     let terminal = Terminal::new(CrosstermBackend::new(io::stderr()))?;
     IS_SHOWN.store(true, Ordering::Relaxed);
     execute!(io::stderr(), EnterAlternateScreen, Hide)?;
     let (rows, incoming) = channel();
-    let draw = move || draw(terminal, &incoming, Screen::new(title));
+    let draw = move || draw(terminal, &incoming, Screen::new(shown));
     let thread = thread::Builder::new().name("view".into()).spawn(draw)?;
     let live = Live { rows: Some(rows), thread: Some(thread) };
     Ok(Box::new(move |row| {

@@ -23,11 +23,19 @@ use crate::series::Watcher;
 
 pub(crate) use live::leave_screen;
 
-/// What to show each row to. `title` says what runs.
+/// What is known of a run before it begins.
+pub(crate) struct Shown {
+    /// What runs.
+    pub(crate) title: String,
+    /// How long it lasts by the clock, without connecting; none if that is not known.
+    pub(crate) planned_s: Option<f64>,
+}
+
+/// What to show each row to.
 ///
 /// # Errors
 /// The terminal refuses, or the address of --prometheus is taken.
-pub(crate) fn watchers(output: &OutputArgs, title: String) -> Result<Vec<Watcher>, String> {
+pub(crate) fn watchers(output: &OutputArgs, shown: Shown) -> Result<Vec<Watcher>, String> {
     let mut watchers = Vec::new();
     if let Some(address) = output.prometheus {
         let serving =
@@ -38,9 +46,9 @@ pub(crate) fn watchers(output: &OutputArgs, title: String) -> Result<Vec<Watcher
         _ if output.quiet => {}
         ViewArg::Off => {}
         ViewArg::Auto if io::stderr().is_terminal() => {
-            watchers.push(live::watcher(title).map_err(|error| format!("--view: {error}"))?);
+            watchers.push(live::watcher(shown).map_err(|error| format!("--view: {error}"))?);
         }
-        ViewArg::Auto | ViewArg::Plain => watchers.push(plain::watcher()),
+        ViewArg::Auto | ViewArg::Plain => watchers.push(plain::watcher(output.interval)),
     }
     Ok(watchers)
 }

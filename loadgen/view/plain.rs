@@ -1,22 +1,65 @@
 //! A line for each interval on standard error.
 //!
-//! Owns the line. Must never need more than one row.
+//! Owns the line, and how many intervals it is of. Must never compute a figure that a row does not hold.
 
 use std::io::{self, Write};
 
+use crate::clock::Nanos;
 use crate::series::{Row, Watcher};
 
 /// Intervals shorter than this have no rates worth a line.
 const SPAN_MIN_S: f64 = 0.05;
 
-/// Prints each row.
-pub(super) fn watcher() -> Watcher {
-    Box::new(|row| {
-        if row.span_s >= SPAN_MIN_S {
-            // Nobody may be there to read.
-            let _ = writeln!(io::stderr(), "{}", line(row));
+/// Intervals that nobody asked for are told together until they are this long: nobody reads ten lines a second.
+const SPAN_S: f64 = 1.0;
+
+/// What has not been told yet.
+struct Lines<F: FnMut(&str)> {
+    least_s: f64,
+    pending: Option<Row>,
+    tell: F,
+}
+
+impl<F: FnMut(&str)> Lines<F> {
+    fn add(&mut self, row: &Row) {
+        if self.pending.as_ref().is_some_and(|pending| pending.phase != row.phase) {
+            self.flush();
         }
-    })
+        let both = match self.pending.take() {
+            // A histogram that cannot be read is left to the report.
+            Some(pending) => pending.followed_by(row).unwrap_or_else(|_| row.clone()),
+            None => row.clone(),
+        };
+        let is_due = both.span_s >= self.least_s;
+        self.pending = Some(both);
+        if is_due {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        if let Some(row) = self.pending.take().filter(|row| row.span_s >= SPAN_MIN_S) {
+            (self.tell)(&line(&row));
+        }
+    }
+}
+
+impl<F: FnMut(&str)> Drop for Lines<F> {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+/// Prints each interval of the length that was asked for, or lines a second apart.
+pub(super) fn watcher(asked: Option<Nanos>) -> Watcher {
+    let tell = |line: &str| {
+        // Nobody may be there to read.
+        let _ = writeln!(io::stderr(), "{line}");
+    };
+    // An interval may be a little shorter than asked for.
+    let least_s = if asked.is_some() { 0.0 } else { SPAN_S * 0.9 };
+    let mut lines = Lines { least_s, pending: None, tell };
+    Box::new(move |row| lines.add(row))
 }
 
 fn line(row: &Row) -> String {
@@ -31,7 +74,7 @@ fn line(row: &Row) -> String {
     );
     if latency.count > 0 {
         line += &format!(
-            "  p50 {:.0} us  p99 {:.0} us  max {:.0} us",
+            "  p50 {:.0} µs  p99 {:.0} µs  max {:.0} µs",
             latency.p50_us, latency.p99_us, latency.max_us
         );
     }
@@ -48,6 +91,26 @@ fn line(row: &Row) -> String {
 mod tests {
     use super::*;
     use crate::series::{Counters, ProcessUse};
+
+    #[test]
+    fn short_intervals_are_told_together_until_the_phase_changes() {
+        let row = |at_s: f64, phase: &str| Row {
+            at_s,
+            span_s: 0.2,
+            phase: phase.into(),
+            counters: Counters { sent: 20, ..Counters::default() },
+            ..Row::default()
+        };
+        let mut told = Vec::new();
+        let mut lines = Lines { least_s: 0.9, pending: None, tell: |line: &str| told.push(line.to_owned()) };
+        for at in 1..=7 {
+            lines.add(&row(f64::from(at) * 0.2, if at == 1 { "ramp" } else { "publish" }));
+        }
+        drop(lines);
+        let starts: Vec<_> = told.iter().map(|line| line.trim_start().split("  ").next().unwrap()).collect();
+        assert_eq!(starts, ["0.2 s", "1.2 s", "1.4 s"]);
+        assert!(told.iter().all(|line| line.contains("sent 100/s")), "{told:?}");
+    }
 
     #[test]
     fn a_line_tells_what_there_is() {

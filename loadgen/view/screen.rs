@@ -14,7 +14,8 @@ use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType, Paragraph};
 use crate::latency::{Latency, Summary};
 use crate::series::{Counters, Row};
 
-use super::heat::{Column, HeatMap, column};
+use super::Shown;
+use super::heat::{Column, HeatMap, column, seconds};
 
 /// Intervals that are remembered: as many as a wide terminal has columns.
 const ROWS_MAX: usize = 300;
@@ -26,22 +27,32 @@ const WIDTH_OF_FIGURES: u16 = 36;
 
 /// What is remembered of a run.
 pub(super) struct Screen {
-    title: String,
+    shown: Shown,
+    /// When the last connection of the ramp stood: what is planned counts from then.
+    connected_s: f64,
     rows: Vec<Row>,
     columns: Vec<Column>,
+    /// What is too short for a figure of its own, and waits for the next interval.
+    short: Option<Row>,
     /// Gauges in it say nothing.
     total: Counters,
 }
 
 impl Screen {
-    pub(super) fn new(title: String) -> Screen {
-        Screen { title, rows: Vec::new(), columns: Vec::new(), total: Counters::default() }
+    pub(super) fn new(shown: Shown) -> Screen {
+        let total = Counters::default();
+        Screen { shown, connected_s: 0.0, rows: Vec::new(), columns: Vec::new(), short: None, total }
     }
 
     /// Takes the next row.
     pub(super) fn add(&mut self, row: Row) {
         self.total.add(&row.counters);
+        if row.phase == "ramp" {
+            self.connected_s = row.at_s;
+        }
+        let row = joined(self.short.take(), row);
         if row.span_s < SPAN_MIN_S {
+            self.short = Some(row);
             return;
         }
         let histogram = row.latency.as_ref().or(row.connecting.as_ref()).map_or("", |found| &found.histogram);
@@ -65,16 +76,37 @@ impl Screen {
         self.draw_rates(frame, rate);
         self.draw_latencies(frame, latency);
         let block = Block::bordered().title(" latency, brighter is more ");
-        frame.render_widget(HeatMap(&self.columns), block.inner(heat));
+        let ends: Vec<f64> = self.rows.iter().map(|row| row.at_s).collect();
+        let map = HeatMap { columns: &self.columns, ends: &ends, time: self.time() };
+        frame.render_widget(map, block.inner(heat));
         frame.render_widget(block, heat);
         frame.render_widget(Paragraph::new(self.figures()).block(Block::bordered().title(" now ")), figures);
     }
 
     fn draw_head(&self, frame: &mut Frame<'_>, area: Rect) {
         let (at_s, phase) = self.rows.last().map_or((0.0, ""), |row| (row.at_s, row.phase.as_str()));
-        let text =
-            format!(" {}   {at_s:.0} s   {phase}   Ctrl-C ends the run and writes the report", self.title);
+        let progress = self.progress(at_s);
+        let title = &self.shown.title;
+        let text = format!(" {title}   {progress}   {phase}   Ctrl-C ends the run and writes the report");
         frame.render_widget(Line::from(text).bold().bg(Color::Blue).fg(Color::White), area);
+    }
+
+    /// How long the run has lasted, and of how long if that is known.
+    fn progress(&self, at_s: f64) -> String {
+        const WIDTH: usize = 10;
+        let Some(planned_s) = self.shown.planned_s else { return format!("{at_s:.0} s") };
+        let whole_s = self.connected_s + planned_s;
+        let done = ((at_s / whole_s * WIDTH as f64) as usize).min(WIDTH);
+        let bar = "━".repeat(done) + &"─".repeat(WIDTH - done);
+        format!("{bar} {:.0} of {whole_s:.0} s", at_s.min(whole_s))
+    }
+
+    /// The time that every plot shows.
+    fn time(&self) -> (f64, f64) {
+        match (self.rows.first(), self.rows.last()) {
+            (Some(first), Some(last)) => (first.at_s - first.span_s, last.at_s),
+            _ => (0.0, 1.0),
+        }
     }
 
     fn draw_rates(&self, frame: &mut Frame<'_>, area: Rect) {
@@ -90,9 +122,9 @@ impl Screen {
             ],
         };
         let points = lines.map(|(name, colour, of)| (name, colour, self.points(of)));
-        let high = most(&points).max(1.0) * 1.1;
+        let high = round_up(most(&points).max(1.0));
         let labels = [0.0, high / 2.0, high].map(|figure| format!("{:>9}", short(figure)));
-        draw_chart(frame, area, " rate ", &points, (0.0, high), &labels);
+        draw_chart(frame, area, (" rate ", self.time()), &points, (0.0, high), &labels);
     }
 
     fn draw_latencies(&self, frame: &mut Frame<'_>, area: Rect) {
@@ -110,9 +142,11 @@ impl Screen {
         ];
         let low = points[2].2.iter().map(|(_, figure)| figure.floor()).fold(f64::MAX, f64::min).min(6.0);
         let high = most(&points).ceil().max(low + 1.0);
-        let labels =
-            [low, f64::midpoint(low, high), high].map(|figure| format!("{:>9}", micros(10f64.powf(figure))));
-        draw_chart(frame, area, " latency ", &points, (low, high), &labels);
+        // A label for each power of ten.
+        let powers = low as i32..=high as i32;
+        let labels: Vec<String> =
+            powers.map(|power| format!("{:>9}", micros(10f64.powi(power)).replace(".00", ""))).collect();
+        draw_chart(frame, area, (" latency ", self.time()), &points, (low, high), &labels);
     }
 
     fn points(&self, of: impl Fn(&Row) -> f64) -> Vec<(f64, f64)> {
@@ -127,9 +161,11 @@ impl Screen {
             entry("open", row.counters.open),
             entry("being made", row.counters.dialling),
             entry("failed or ended", self.total.faults),
+            entry("cut, back", format!("{}, {}", self.total.cut, self.total.recovered)),
             Line::default(),
             entry("sent", self.total.sent),
             entry("delivered", self.total.delivered),
+            entry("not arrived yet", row.counters.undelivered),
             entry("duplicated", self.total.duplicated),
             entry("out of order", self.total.out_of_order),
             entry("sent/s", short(row.per_s(row.counters.sent))),
@@ -191,25 +227,38 @@ fn most(points: &[Points<'_>]) -> f64 {
 fn draw_chart(
     frame: &mut Frame<'_>,
     area: Rect,
-    title: &'static str,
+    (title, (first, last)): (&'static str, (f64, f64)),
     points: &[Points<'_>],
     y: (f64, f64),
-    labels: &[String; 3],
+    labels: &[String],
 ) {
-    let ends = |(_, _, points): &Points<'_>| Some((points.first()?.0, points.last()?.0));
-    let (first, last) = points.iter().find_map(ends).unwrap_or((0.0, 1.0));
     let datasets = points.iter().map(|(_, colour, points)| {
         let dataset = Dataset::default().marker(Marker::Braille).graph_type(GraphType::Line);
         dataset.style(Style::new().fg(*colour)).data(points)
     });
-    let x_axis =
-        Axis::default().bounds([first, last.max(first + 1.0)]).style(Style::new().fg(Color::DarkGray));
-    let y_axis =
-        Axis::default().bounds([y.0, y.1]).labels(labels.clone()).style(Style::new().fg(Color::DarkGray));
+    let grey = Style::new().fg(Color::DarkGray);
+    let x_axis = Axis::default().bounds([first, last]).labels(seconds(first, last)).style(grey);
+    let y_axis = Axis::default().bounds([y.0, y.1]).labels(labels.to_vec()).style(grey);
     let names = points.iter().map(|(name, colour, _)| Span::raw(format!("{name} ")).fg(*colour));
     let title = Line::from_iter([Span::raw(title)].into_iter().chain(names));
     let chart = Chart::new(datasets.collect()).block(Block::bordered().title(title));
     frame.render_widget(chart.x_axis(x_axis).y_axis(y_axis), area);
+}
+
+/// The next figure that is round, as its half is.
+fn round_up(figure: f64) -> f64 {
+    let power = 10f64.powf(figure.log10().floor());
+    [1.0, 2.0, 4.0, 6.0, 8.0, 10.0]
+        .into_iter()
+        .map(|step| step * power)
+        .find(|step| *step >= figure)
+        .unwrap_or(figure)
+}
+
+/// A row with what was too short before it.
+fn joined(short: Option<Row>, row: Row) -> Row {
+    // A histogram that cannot be read is left to the report.
+    short.and_then(|short| short.followed_by(&row).ok()).unwrap_or(row)
 }
 
 fn short(figure: f64) -> String {
@@ -224,7 +273,7 @@ fn micros(us: f64) -> String {
     match us {
         us if us >= 1e6 => format!("{:.2} s", us / 1e6),
         us if us >= 1e3 => format!("{:.2} ms", us / 1e3),
-        us => format!("{us:.0} us"),
+        us => format!("{us:.0} µs"),
     }
 }
 
@@ -262,12 +311,16 @@ mod tests {
 
     #[test]
     fn the_picture_tells_rate_latency_connections_and_the_broker() {
-        let mut screen = Screen::new("fan-in to tcp://127.0.0.1:1883".into());
+        let title = "fan-in to tcp://127.0.0.1:1883".into();
+        let mut screen = Screen::new(Shown { title, planned_s: Some(60.0) });
         (1..=30).for_each(|second| screen.add(row(second)));
         let text = picture(&screen, 120, 40);
-        for words in
-            ["fan-in to tcp://127.0.0.1:1883   30 s   publish", " rate ", " latency ", "broker cores"]
-        {
+        for words in [
+            "fan-in to tcp://127.0.0.1:1883   ━━━━━───── 30 of 60 s   publish",
+            " rate ",
+            " latency ",
+            "broker cores",
+        ] {
             assert!(text.contains(words), "{words}\n{text}");
         }
         assert!(text.contains("60000") && text.contains("30000") && text.contains("0.75"), "{text}");
@@ -276,8 +329,29 @@ mod tests {
     }
 
     #[test]
+    fn lines_and_map_have_one_time_axis_and_round_figures() {
+        let shown = Shown { title: "x".into(), planned_s: None };
+        let mut screen = Screen::new(shown);
+        (1..=30).for_each(|second| screen.add(row(second)));
+        let text = picture(&screen, 120, 40);
+        // At the left and the right end of each of the three plots.
+        let lines: Vec<&str> = text.lines().filter(|line| line.contains("30 s│")).collect();
+        assert_eq!(lines.len(), 3, "{text}");
+        let places: Vec<_> = lines.iter().map(|line| line.find("0 s")).collect();
+        assert!(places.iter().all(|place| *place == places[0]), "{places:?}\n{text}");
+        assert!(
+            text.contains("2000┤") || text.contains("2000│"),
+            "the highest rate is at a round figure\n{text}"
+        );
+        assert_eq!(
+            [0.9, 3.0, 1800.0, 2000.0, 7_000.0].map(round_up),
+            [0.9_f64.max(1.0), 4.0, 2000.0, 2000.0, 8_000.0]
+        );
+    }
+
+    #[test]
     fn any_size_of_the_terminal_and_no_rows_do() {
-        let mut screen = Screen::new("connect".into());
+        let mut screen = Screen::new(Shown { title: "connect".into(), planned_s: None });
         for (width, height) in [(1, 1), (10, 3), (40, 10), (300, 100)] {
             picture(&screen, width, height);
         }

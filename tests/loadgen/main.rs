@@ -8,6 +8,7 @@ mod command;
 mod faults;
 mod judged;
 mod own;
+mod pages;
 mod places;
 mod proxy;
 mod restart;

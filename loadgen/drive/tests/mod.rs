@@ -13,7 +13,7 @@ use crate::scenario::from_workload;
 use super::*;
 use fake::Mischief;
 
-use crate::series::Row;
+use crate::series::{Length, Row};
 
 /// Two publishers and two subscribers of everything.
 const CONNECTIONS: u32 = 4;
@@ -29,7 +29,7 @@ fn workload(line: &str) -> WorkloadArgs {
 }
 
 fn series() -> Series {
-    Series::start(SECOND / 10, &[], Vec::new()).unwrap()
+    Series::start(Length::Fixed(SECOND / 10), &[], Vec::new()).unwrap()
 }
 
 fn bench(line: &str) -> Bench {

@@ -7,12 +7,13 @@ mod conclusion;
 mod host;
 mod leash;
 mod round;
+mod told;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::cli::VersusArgs;
@@ -21,9 +22,11 @@ use crate::statistics::{FALSE_CHANCE, Finding, median, ranks};
 use crate::{output, run};
 
 use super::compare::{Compared, table};
+use super::page;
 use round::{Halted, Round, Stage};
 
 pub(super) use leash::become_program;
+pub(super) use told::{Told, ToldRound};
 
 /// Rounds of each broker that may be asked for.
 pub(crate) const ROUNDS_MAX: u32 = 60;
@@ -32,19 +35,22 @@ pub(crate) const ROUNDS_MAX: u32 = 60;
 const SCHEMA: u32 = 1;
 
 /// One of the two brokers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Name {
+pub(super) enum Name {
     A,
     B,
 }
 
 /// Everything that is told of a comparison.
 #[derive(Serialize)]
-struct Told<'a> {
+struct Document<'a> {
     schema: u32,
     tool: &'static str,
     version: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<&'a str>,
+    ended_unix_s: u64,
     a: &'a str,
     b: &'a str,
     load: &'a [String],
@@ -124,11 +130,19 @@ fn conclude(args: &VersusArgs, load: &[String], rounds: &[Round]) -> Result<u8, 
     }
     text += &verdict;
     output::print(&text)?;
-    let written = match &args.report {
-        Some(path) => write_report(path, args, load, rounds, &compared, verdict.trim_end()),
-        None => Ok(()),
-    };
+    let json = document(args, load, rounds, &compared, verdict.trim_end());
+    let written = write_files(args, &json);
     Ok(run::with_places(written, code(rounds, &compared)))
+}
+
+fn write_files(args: &VersusArgs, json: &str) -> Result<(), String> {
+    if let Some(path) = &args.report {
+        output::write_file(path, json)?;
+    }
+    if let Some(path) = &args.html {
+        output::write_file(path, &page::versus(&Told::from_json(json)?))?;
+    }
+    Ok(())
 }
 
 fn code(rounds: &[Round], compared: &[Compared]) -> u8 {
@@ -165,18 +179,20 @@ fn compared(rounds: &[Round], threshold: f64) -> Option<Vec<Compared>> {
     compared.filter(|rows| !rows.is_empty())
 }
 
-fn write_report(
-    path: &Path,
+/// The comparison as JSON.
+fn document(
     args: &VersusArgs,
     load: &[String],
     rounds: &[Round],
     compared: &[Compared],
     verdict: &str,
-) -> Result<(), String> {
-    let told = Told {
+) -> String {
+    let document = Document {
         schema: SCHEMA,
         tool: env!("CARGO_PKG_NAME"),
         version: env!("CARGO_PKG_VERSION"),
+        title: args.title.as_deref(),
+        ended_unix_s: ended_unix_s(),
         a: &args.a,
         b: &args.b,
         load,
@@ -184,8 +200,13 @@ fn write_report(
         compared,
         verdict,
     };
-    let json = serde_json::to_string_pretty(&told).expect("names and numbers have a JSON form");
-    output::write_file(path, &(json + "\n"))
+    serde_json::to_string_pretty(&document).expect("names and numbers have a JSON form") + "\n"
+}
+
+/// Now.
+fn ended_unix_s() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since_epoch.as_secs()
 }
 
 #[cfg(test)]

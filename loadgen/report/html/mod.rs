@@ -1,81 +1,99 @@
-//! A report as one page that any browser opens without a network: verdict, figures, plots, tables.
+//! A report as a page: verdict, figures, plots, tables.
 //!
-//! Owns the page. Must never compute a figure that the report does not hold.
+//! Owns what the page of a run holds. Must never compute a figure that the report does not hold.
 
 mod charts;
-mod plot;
-mod scale;
+mod drawn;
+mod marks;
+mod pair;
+mod search;
+mod steps;
 mod tables;
 
-use std::fmt::{self, Write};
+use crate::page::{Head, Mood, Page, Tile, Unit, Verdict, grouped};
+use crate::words::date_and_time;
 
 use super::Report;
-use scale::Unit;
 
-/// The button's script: everything else works without any.
-const SCRIPT: &str = "document.querySelector('button').onclick=()=>{const r=document.documentElement,\
-    d=r.dataset.theme?r.dataset.theme==='dark':matchMedia('(prefers-color-scheme: dark)').matches;\
-    r.dataset.theme=d?'light':'dark'}";
+pub(super) use pair::plots as pair;
+pub(super) use tables::subtitle;
+
+/// What the generator must have left for its figures to be beyond doubt: with less, it bends them.
+const FREE_MIN: f64 = 0.15;
+
+/// What it may have waited for a CPU.
+const WAITING_MAX: f64 = 0.05;
 
 /// The whole page.
 pub(super) fn page(report: &Report) -> String {
-    let mut out = String::new();
-    let written = write_page(report, &mut out);
-    assert!(written.is_ok(), "a string takes all text");
-    out
+    let mut page = Page::new(&head(report));
+    page.verdict(&verdict(report));
+    page.tiles(&tiles(report));
+    let found = report.search.as_ref().map(search::plot).into_iter();
+    let (searched, stepped): (Vec<_>, Vec<_>) = (found.collect(), steps::plot(report).into_iter().collect());
+    page.plots("Search for the highest rate", &searched);
+    page.plots("Steps", &stepped);
+    page.plots("Course of the run", &charts::charts(report));
+    page.heading("Figures");
+    page.tables(|out| tables::write_tables(report, out));
+    page.finish(&tables::footer(report))
 }
 
-fn write_page(report: &Report, out: &mut String) -> fmt::Result {
-    let title = format!("{} against {}", report.scenario.name, report.target.broker);
-    writeln!(out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">")?;
-    writeln!(out, r#"<meta name="viewport" content="width=device-width, initial-scale=1">"#)?;
-    writeln!(out, "<title>{}</title>\n<style>{}</style></head>", escape(&title), include_str!("page.css"))?;
-    writeln!(out, "<body><main><header><div><h1>{}</h1>", escape(&title))?;
-    writeln!(out, "<p class=\"soft\">{}</p></div>", escape(&tables::subtitle(report)))?;
-    writeln!(out, "<button type=\"button\">light / dark</button></header>")?;
-    write_verdict(report, out)?;
-    write_tiles(report, out)?;
-    writeln!(out, "<h2>Course of the run</h2><div class=\"plots\">")?;
-    for plot in charts::charts(report) {
-        plot.write(out)?;
-    }
-    writeln!(out, "</div><h2>Figures</h2><div class=\"tables\">")?;
-    tables::write_tables(report, out)?;
-    writeln!(out, "</div><footer>{}</footer></main>", escape(&tables::footer(report)))?;
-    writeln!(out, "<script>{SCRIPT}</script></body></html>")
-}
-
-fn write_verdict(report: &Report, out: &mut String) -> fmt::Result {
-    let verdict = &report.verdict;
-    let (class, word) = match (verdict.is_valid, verdict.is_passed) {
-        (true, true) => ("good", "Passed: every check of the broker, and the generator kept up"),
-        (false, true) => ("warn", "Invalid: these figures do not tell what the broker can do"),
-        (true, false) => ("bad", "Failed: the broker did not keep what MQTT promises"),
-        (false, false) => ("bad", "Failed, and the run is not valid"),
+fn head(report: &Report) -> Head {
+    let plain = || format!("{} against {}", report.scenario.name, report.target.broker);
+    let brokers = report.broker.iter().flat_map(|broker| &broker.processes);
+    let program = |command: &str| {
+        let word = command.split_whitespace().next().unwrap_or_default();
+        word.rsplit('/').next().unwrap_or_default().to_owned()
     };
-    write!(out, r#"<section class="verdict {class}"><strong>{word}</strong>"#)?;
-    let reasons = [&verdict.failures, &verdict.invalid, &verdict.notes];
-    if reasons.iter().any(|list| !list.is_empty()) {
-        write!(out, "<ul>")?;
-        for reason in reasons.into_iter().flatten() {
-            write!(out, "<li>{}</li>", escape(reason))?;
-        }
-        write!(out, "</ul>")?;
-    }
-    writeln!(out, "</section>")
+    let names: Vec<String> = brokers.map(|process| program(&process.command)).collect();
+    let mut facts = vec![date_and_time(report.started_unix_s)];
+    let at = format!("broker {}", report.target.broker);
+    facts.push(if names.is_empty() { at } else { format!("{at} ({})", names.join(", ")) });
+    facts.push(format!("{} {}", report.tool, report.version));
+    facts.push(format!("{}, {} CPUs, Linux {}", report.host.cpu_model, report.host.cpus, report.host.kernel));
+    Head { title: report.title.clone().unwrap_or_else(plain), subtitle: subtitle(report), facts }
 }
 
-fn write_tiles(report: &Report, out: &mut String) -> fmt::Result {
-    writeln!(out, r#"<div class="tiles">"#)?;
-    for (figure, what) in tiles(report) {
-        writeln!(out, r#"<div class="tile"><b>{}</b><span>{}</span></div>"#, escape(&figure), escape(what))?;
-    }
-    writeln!(out, "</div>")
+fn verdict(report: &Report) -> Verdict {
+    let verdict = &report.verdict;
+    let doubts = doubts(report);
+    let is_doubted = doubts.is_some();
+    let (mood, words) = match (verdict.is_valid, verdict.is_passed) {
+        (true, true) if is_doubted => (
+            Mood::Doubtful,
+            "Passed, with doubts: every check of the broker, but the generator was short of CPU",
+        ),
+        (true, true) if report.generator.headroom.is_none() => {
+            (Mood::Good, "Passed: every check of the broker; too short to tell how busy the generator was")
+        }
+        (true, true) => (Mood::Good, "Passed: every check of the broker, and the generator kept up"),
+        (false, true) => (Mood::Doubtful, "Invalid: these figures do not tell what the broker can do"),
+        (true, false) => (Mood::Bad, "Failed: the broker did not keep what MQTT promises"),
+        (false, false) => (Mood::Bad, "Failed, and the run is not valid"),
+    };
+    let reasons = [&verdict.failures, &verdict.invalid, &verdict.notes].into_iter().flatten().cloned();
+    Verdict { mood, words: words.into(), reasons: reasons.chain(doubts.flatten()).collect() }
+}
+
+/// Whether the generator was short of CPU, and what the verdict does not say of that by itself.
+fn doubts(report: &Report) -> Option<Option<String>> {
+    let headroom = report.generator.headroom?;
+    let is_short = headroom.free < FREE_MIN;
+    let text = format!(
+        "the generator had {} of its CPU left: with so little, its own delays are in the figures",
+        Unit::Percent.show(headroom.free)
+    );
+    (is_short || headroom.waiting > WAITING_MAX).then(|| is_short.then_some(text))
 }
 
 /// The figures that one looks at first.
-fn tiles(report: &Report) -> Vec<(String, &'static str)> {
-    let mut tiles = Vec::new();
+fn tiles(report: &Report) -> Vec<Tile> {
+    let mut tiles: Vec<(String, &str)> = Vec::new();
+    let count = |count: u64| grouped(count);
+    if let Some(highest) = report.search.as_ref().and_then(|search| search.highest_per_s) {
+        tiles.push((format!("{}/s", grouped(highest.round() as u64)), "highest rate that held"));
+    }
     match &report.traffic {
         Some(traffic) => {
             let latency = &traffic.times.latency.summary;
@@ -85,45 +103,55 @@ fn tiles(report: &Report) -> Vec<(String, &'static str)> {
                 (Unit::Micros.show(latency.p99_us), "p99 latency"),
                 (Unit::Micros.show(latency.p999_us), "p99.9 latency"),
                 (Unit::Micros.show(latency.max_us), "longest latency"),
-                (Unit::Count.show(traffic.counts.lost as f64), "lost"),
+                (count(traffic.counts.lost), "lost"),
             ]);
         }
         None => {
             let time = &report.connections.time.summary;
             tiles.extend([
-                (Unit::Count.show(report.connections.ready as f64), "connections ready"),
+                (count(report.connections.ready), "connections ready"),
                 (Unit::PerSecond.show(report.connections.per_s), "connected"),
                 (Unit::Micros.show(time.p50_us), "median time to connect"),
                 (Unit::Micros.show(time.p99_us), "p99 time to connect"),
             ]);
         }
     }
+    tiles.extend(recovery_tiles(report));
+    tiles.extend(cost_tiles(report));
+    tiles.into_iter().map(|(figure, what)| (figure, what.to_owned())).collect()
+}
+
+/// How long clients were away.
+fn recovery_tiles(report: &Report) -> Vec<(String, &'static str)> {
+    let connections = &report.connections;
+    let time = &connections.recovery.summary;
+    if connections.cut + connections.lost == 0 {
+        return Vec::new();
+    }
+    let mut tiles = vec![(grouped(connections.cut + connections.lost), "connections cut or lost")];
+    if time.count > 0 {
+        tiles.push((Unit::Micros.show(time.p50_us), "until the median was back"));
+        tiles.push((Unit::Micros.show(time.max_us), "until the last was back"));
+    }
+    if connections.missing > 0 {
+        tiles.push((grouped(connections.missing.into()), "never came back"));
+    }
+    tiles
+}
+
+fn cost_tiles(report: &Report) -> Vec<(String, &'static str)> {
+    let mut tiles = Vec::new();
     if let Some(broker) = &report.broker {
         let per_message = broker.cpu_us_per_delivered.map(|us| (us, "broker CPU per delivery"));
         let per_connection = broker.cpu_us_per_connection.map(|us| (us, "broker CPU per connection"));
         tiles.extend(per_message.or(per_connection).map(|(us, what)| (Unit::Micros.show(us), what)));
-        let bytes = broker
-            .bytes_per_connection
-            .map(|bytes| (Unit::Bytes.show(bytes), "broker memory per connection"));
-        tiles.extend(bytes);
+        let bytes = broker.bytes_per_connection;
+        tiles.extend(bytes.map(|bytes| (Unit::Bytes.show(bytes), "broker memory per connection")));
     }
     let headroom = report.generator.headroom;
     tiles.extend(headroom.map(|headroom| (Unit::Percent.show(headroom.free), "of the generator's CPU left")));
     tiles
 }
 
-/// Text as HTML.
-fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
-    }
-    safe
-}
+#[cfg(test)]
+mod tests;

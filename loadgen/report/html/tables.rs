@@ -5,17 +5,14 @@
 use std::fmt::{self, Write};
 
 use crate::latency::Summary;
+use crate::page::{Cell, Entry, Unit, escape, grouped, write_columns, write_entries};
 use crate::words::date_and_time;
 
 use super::super::{MessageCounts, Report};
-use super::escape;
-use super::scale::Unit;
-
-/// A row: a name and a value.
-type Entry = (String, String);
+use super::{search, steps};
 
 /// The line below the title.
-pub(super) fn subtitle(report: &Report) -> String {
+pub(in crate::report) fn subtitle(report: &Report) -> String {
     let scenario = &report.scenario;
     let flows = scenario.flows.iter().map(|flow| format!("; {}", flow.in_words()));
     scenario.clients_in_words() + &flows.collect::<String>()
@@ -37,23 +34,27 @@ pub(super) fn footer(report: &Report) -> String {
 /// Writes all tables.
 pub(super) fn write_tables(report: &Report, out: &mut String) -> fmt::Result {
     write_distributions(report, out)?;
+    steps::write_table(report, out)?;
+    if let Some(found) = &report.search {
+        search::write_table(found, out)?;
+    }
     if report.traffic.is_some() {
-        write_table("Messages", &messages(report), out)?;
+        write_entries("Messages", &messages(report), out)?;
     }
     let flows = flows(report);
     if flows.len() > 1 {
-        write_table("Flows", &flows, out)?;
+        write_entries("Flows", &flows, out)?;
     }
     let offenders = offenders(report);
     if !offenders.is_empty() {
-        write_table("Worst publishers", &offenders, out)?;
+        write_entries("Worst publishers", &offenders, out)?;
     }
-    write_table("Connections", &connections(report), out)?;
+    write_entries("Connections", &connections(report), out)?;
     if report.broker.is_some() {
-        write_table("Broker", &broker(report), out)?;
+        write_entries("Broker", &broker(report), out)?;
     }
-    write_table("Generator", &generator(report), out)?;
-    write_table("Machine", &machine(report), out)?;
+    write_entries("Generator", &generator(report), out)?;
+    write_entries("Machine", &machine(report), out)?;
     let scenario = report.scenario.to_toml();
     writeln!(
         out,
@@ -75,50 +76,47 @@ fn write_distributions(report: &Report, out: &mut String) -> fmt::Result {
         );
     }
     rows.push(("connecting".into(), &report.connections.time.summary));
-    writeln!(out, "<div class=\"table wide\"><h3>Durations</h3><table><tr><th></th>")?;
-    for name in ["p50", "p90", "p99", "p99.9", "p99.99", "max"] {
-        write!(out, "<th class=\"n\">{name}</th>")?;
+    if report.connections.recovery.summary.count > 0 {
+        rows.push(("back after a cut or loss".into(), &report.connections.recovery.summary));
     }
-    writeln!(out, "</tr>")?;
-    for (name, summary) in rows.into_iter().filter(|(_, summary)| summary.count > 0) {
-        write!(out, "<tr><th>{}</th>", escape(&name))?;
+    let cells = |summary: &Summary| {
         let Summary { p50_us, p90_us, p99_us, p999_us, p9999_us, max_us, .. } = *summary;
-        for us in [p50_us, p90_us, p99_us, p999_us, p9999_us, max_us] {
-            write!(out, "<td class=\"n\">{}</td>", Unit::Micros.show(us))?;
-        }
-        writeln!(out, "</tr>")?;
-    }
-    writeln!(out, "</table></div>")
-}
-
-fn write_table(title: &str, entries: &[Entry], out: &mut String) -> fmt::Result {
-    writeln!(out, "<div class=\"table\"><h3>{title}</h3><table>")?;
-    for (name, value) in entries {
-        writeln!(out, "<tr><th>{}</th><td>{}</td></tr>", escape(name), escape(value))?;
-    }
-    writeln!(out, "</table></div>")
+        let times = [p50_us, p90_us, p99_us, p999_us, p9999_us, max_us].map(|us| Unit::Micros.show(us));
+        [grouped(summary.count)].into_iter().chain(times).map(Cell::Number).collect()
+    };
+    let rows: Vec<(String, Vec<Cell>)> = rows
+        .into_iter()
+        .filter(|(_, summary)| summary.count > 0)
+        .map(|(name, summary)| (name, cells(summary)))
+        .collect();
+    write_columns("Durations", &["count", "p50", "p90", "p99", "p99.9", "p99.99", "max"], &rows, out)
 }
 
 fn entry(name: &str, value: impl fmt::Display) -> Entry {
     (name.to_owned(), value.to_string())
 }
 
+/// A rate to a whole number.
+fn whole(per_s: f64) -> String {
+    grouped(per_s.round() as u64)
+}
+
 fn messages(report: &Report) -> Vec<Entry> {
     let Some(traffic) = &report.traffic else { return Vec::new() };
     vec![
-        entry("due by the schedule", traffic.counts.due),
-        entry("sent", traffic.counts.sent),
-        entry("deliveries expected", traffic.counts.expected),
-        entry("delivered", traffic.counts.delivered),
-        entry("lost", traffic.counts.lost),
-        entry("duplicated", traffic.counts.duplicated),
-        entry("out of order", traffic.counts.out_of_order),
-        entry("for someone else", traffic.counts.strays),
-        entry("acknowledged", traffic.counts.acknowledged),
-        entry("refused", traffic.counts.rejected),
+        entry("due by the schedule", grouped(traffic.counts.due)),
+        entry("sent", grouped(traffic.counts.sent)),
+        entry("deliveries expected", grouped(traffic.counts.expected)),
+        entry("delivered", grouped(traffic.counts.delivered)),
+        entry("lost", grouped(traffic.counts.lost)),
+        entry("duplicated", grouped(traffic.counts.duplicated)),
+        entry("out of order", grouped(traffic.counts.out_of_order)),
+        entry("for someone else", grouped(traffic.counts.strays)),
+        entry("acknowledged", grouped(traffic.counts.acknowledged)),
+        entry("refused", grouped(traffic.counts.rejected)),
         entry("measured for", Unit::Seconds.show(traffic.measured_s)),
-        entry("sent per second", format!("{:.0}", traffic.sent_per_s)),
-        entry("delivered per second", format!("{:.0}", traffic.delivered_per_s)),
+        entry("sent per second", whole(traffic.sent_per_s)),
+        entry("delivered per second", whole(traffic.delivered_per_s)),
     ]
 }
 
@@ -126,10 +124,9 @@ fn flows(report: &Report) -> Vec<Entry> {
     let rows = report.traffic.iter().flat_map(|traffic| &traffic.flows);
     rows.map(|flow| {
         let MessageCounts { sent, delivered, lost, duplicated, out_of_order, .. } = &flow.counts;
-        let counts = format!(
-            "{sent} sent, {delivered} delivered, {lost} lost, {duplicated} duplicated, {out_of_order} out of order"
-        );
-        (flow.name.clone(), counts)
+        let counts = [(sent, "sent"), (delivered, "delivered"), (lost, "lost"), (duplicated, "duplicated")];
+        let told = counts.map(|(count, what)| format!("{} {what}", grouped(*count)));
+        (flow.name.clone(), format!("{}, {} out of order", told.join(", "), grouped(*out_of_order)))
     })
     .collect()
 }
@@ -140,7 +137,9 @@ fn offenders(report: &Report) -> Vec<Entry> {
         let first = row.first_lost.map_or(String::new(), |first| format!(" (the first: message {first})"));
         let counts = format!(
             "{} lost{first}, {} duplicated, {} out of order",
-            row.lost, row.duplicated, row.out_of_order
+            grouped(row.lost),
+            grouped(row.duplicated),
+            grouped(row.out_of_order)
         );
         (row.topic.clone(), counts)
     })
@@ -150,14 +149,26 @@ fn offenders(report: &Report) -> Vec<Entry> {
 fn connections(report: &Report) -> Vec<Entry> {
     let connections = &report.connections;
     let mut entries = vec![
-        entry("asked for", connections.asked),
-        entry("ready", connections.ready),
-        entry("failed or ended", connections.faults),
+        entry("asked for", grouped(connections.asked.into())),
+        entry("ready", grouped(connections.ready)),
+        entry("failed or ended", grouped(connections.faults)),
         entry("from first to last", Unit::Seconds.show(connections.seconds)),
-        entry("per second", format!("{:.0}", connections.per_s)),
-        entry("pings and answers", format!("{} and {}", connections.pings, connections.pongs)),
+        entry("per second", whole(connections.per_s)),
+        entry(
+            "pings and answers",
+            format!("{} and {}", grouped(connections.pings), grouped(connections.pongs)),
+        ),
     ];
-    entries.extend(connections.fault_texts.iter().map(|(text, count)| entry(text, count)));
+    if connections.cut + connections.lost > 0 {
+        entries.extend([
+            entry("cut on purpose", grouped(connections.cut)),
+            entry("ended by themselves", grouped(connections.lost)),
+            entry("back, missing", format!("{}, {}", grouped(connections.recovered), connections.missing)),
+            entry("attempts to come back that failed", grouped(connections.failed_attempts)),
+            entry("persistent sessions forgotten", grouped(connections.sessions_lost)),
+        ]);
+    }
+    entries.extend(connections.fault_texts.iter().map(|(text, count)| entry(text, grouped(*count))));
     entries
 }
 
@@ -187,8 +198,8 @@ fn broker(report: &Report) -> Vec<Entry> {
                     "{} cores for {}; {} voluntary, {} other context switches",
                     Unit::Cores.show(span.cores),
                     Unit::Seconds.show(span.seconds),
-                    span.voluntary_switches,
-                    span.involuntary_switches
+                    grouped(span.voluntary_switches),
+                    grouped(span.involuntary_switches)
                 ),
             )
         }));
@@ -234,11 +245,14 @@ fn machine(report: &Report) -> Vec<Entry> {
         entry("kernel", &host.kernel),
         entry("memory", Unit::Bytes.show(host.memory_bytes as f64)),
         entry("generator's CPUs", &host.cpus_allowed),
-        entry("open files", format!("{} of {}", host.limits.files_soft, host.limits.files_hard)),
+        entry(
+            "open files",
+            format!("{} of {}", grouped(host.limits.files_soft), grouped(host.limits.files_hard)),
+        ),
         entry("ports for connections", &host.limits.local_ports),
         entry("load average before", host.load_average),
     ];
     entries.extend(host.governor.as_ref().map(|governor| entry("governor", governor)));
-    entries.extend(host.virtualisation.as_ref().map(|maker| entry("virtual machine of", maker)));
+    entries.extend(host.virtualisation.as_ref().map(|maker| entry("virtual machine", maker)));
     entries
 }

@@ -4,7 +4,7 @@
 
 /// How figures are spread along an axis.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Spread {
+pub(crate) enum Spread {
     /// Evenly, from 0.
     Linear,
     /// By factors of ten; nothing at or below 0 has a place.
@@ -13,7 +13,7 @@ pub(super) enum Spread {
 
 /// What a figure is of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Unit {
+pub(crate) enum Unit {
     Seconds,
     Micros,
     PerSecond,
@@ -27,10 +27,10 @@ pub(super) enum Unit {
 
 impl Unit {
     /// A figure with its unit.
-    pub(super) fn show(self, value: f64) -> String {
+    pub(crate) fn show(self, value: f64) -> String {
         match self {
             Unit::Seconds => format!("{} s", short(value)),
-            Unit::Micros if value < 1e3 => format!("{} us", short(value)),
+            Unit::Micros if value < 1e3 => format!("{} µs", short(value)),
             Unit::Micros if value < 1e6 => format!("{} ms", short(value / 1e3)),
             Unit::Micros => format!("{} s", short(value / 1e6)),
             Unit::PerSecond => format!("{}/s", with_prefix(value)),
@@ -41,6 +41,19 @@ impl Unit {
             Unit::Percentile => percentile(value),
         }
     }
+}
+
+/// A whole number with its thousands apart: `3,100,000`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// Three digits that matter, without zeros at the end.
@@ -89,7 +102,7 @@ fn percentile(odds: f64) -> String {
 
 /// An axis from its lowest to its highest figure.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) struct Scale {
+pub(crate) struct Scale {
     spread: Spread,
     low: f64,
     high: f64,
@@ -97,7 +110,7 @@ pub(super) struct Scale {
 
 impl Scale {
     /// An axis on which all figures have a place.
-    pub(super) fn new(spread: Spread, figures: impl Iterator<Item = f64>) -> Scale {
+    pub(crate) fn new(spread: Spread, figures: impl Iterator<Item = f64>) -> Scale {
         let figures = figures.filter(|figure| figure.is_finite());
         match spread {
             Spread::Linear => {
@@ -117,12 +130,12 @@ impl Scale {
     }
 
     /// An axis between two figures, without a margin.
-    pub(super) fn between(spread: Spread, low: f64, high: f64) -> Scale {
+    pub(crate) fn between(spread: Spread, low: f64, high: f64) -> Scale {
         Scale { spread, low, high: if high > low { high } else { low + 1.0 } }
     }
 
     /// Where a figure stands: 0 at the low end, 1 at the high end.
-    pub(super) fn place(&self, figure: f64) -> f64 {
+    pub(crate) fn place(&self, figure: f64) -> f64 {
         let of = |figure: f64| match self.spread {
             Spread::Linear => figure,
             Spread::Logarithmic => figure.max(self.low).log10(),
@@ -131,7 +144,7 @@ impl Scale {
     }
 
     /// Figures along the axis that are round in their unit.
-    pub(super) fn ticks(&self, unit: Unit) -> Vec<f64> {
+    pub(crate) fn ticks(&self, unit: Unit) -> Vec<f64> {
         match self.spread {
             Spread::Linear if unit == Unit::Bytes => {
                 let step = 1024f64.powf(self.high.max(1.0).log(1024.0).floor());
@@ -142,7 +155,7 @@ impl Scale {
             // Only powers of ten are a number of nines.
             Spread::Logarithmic if unit == Unit::Percentile => log_ticks(self.low, self.high, &[1.0]),
             Spread::Logarithmic => {
-                let steps: &[f64] = if self.high < self.low * 1e4 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+                let steps: &[f64] = if self.high < self.low * 1.1e3 { &[1.0, 2.0, 5.0] } else { &[1.0] };
                 log_ticks(self.low, self.high, steps)
             }
         }
@@ -181,7 +194,7 @@ mod tests {
     #[test]
     fn figures_are_told_in_units_that_suit_them() {
         for (unit, value, text) in [
-            (Unit::Micros, 87.25, "87.2 us"),
+            (Unit::Micros, 87.25, "87.2 µs"),
             (Unit::Micros, 1_500.0, "1.5 ms"),
             (Unit::Micros, 2_000_000.0, "2 s"),
             (Unit::PerSecond, 123_456.0, "123 k/s"),
@@ -195,6 +208,12 @@ mod tests {
         ] {
             assert_eq!(unit.show(value), text);
         }
+    }
+
+    #[test]
+    fn thousands_stand_apart() {
+        let all = [0, 999, 1000, 31_000, 3_100_000].map(grouped);
+        assert_eq!(all, ["0", "999", "1,000", "31,000", "3,100,000"]);
     }
 
     #[test]
