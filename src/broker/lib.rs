@@ -29,6 +29,7 @@
 //! use ringmq_broker::connection::{Arrival, Opening, Room};
 //! use ringmq_broker::journal::Durability;
 //! use ringmq_broker::limits::Limits;
+//! use ringmq_broker::places::OwnPlaces;
 //! use ringmq_broker::policy::{BrokerPolicy, ListenerPolicy};
 //! use ringmq_broker::seed::Seeds;
 //! use ringmq_broker::{Setup, Shard, Time};
@@ -40,6 +41,8 @@
 //!         shard_count: 1,
 //!         seeds: Seeds { hash: 1, identity: [2, 3] }, // drawn by chance in a process
 //!         limits: Limits::default(),
+//!         sessions: OwnPlaces::unbounded(),
+//!         subscriptions: OwnPlaces::unbounded(),
 //!         broker: BrokerPolicy::default(),
 //!         listeners: vec![ListenerPolicy::default()],
 //!         durability: Durability::Memory,
@@ -60,7 +63,7 @@
 //! shard.receive(now, connection, b"\x00\x00\x00\x01a");
 //!
 //! // What is to be done stands in the trays: here, to send CONNACK.
-//! assert_eq!(std::mem::take(&mut shard.trays().sends), [connection]);
+//! assert_eq!(shard.take_sends(), [connection]);
 //! let output = shard.take_output(connection).outbox;
 //! assert_eq!(output.into_bytes().expect("no payload by reference"), b"\x20\x02\x00\x00");
 //! assert!(shard.deadline().is_some(), "and `tick` is called then");
