@@ -88,14 +88,13 @@ const SPARE_BYTES_MAX: usize = 64 << 10;
 
 impl Clients {
     pub(crate) fn new(hasher: FixedState, limits: Limits, shard_count: u16) -> Clients {
-        let meter = Meter::default();
         Clients {
             connections: Slab::default(),
             sessions: Sessions::new(hasher.clone()),
             deadlines: Deadlines::new(),
-            trays: Trays::new(shard_count, limits.bundle_letters_max, meter.clone()),
+            trays: Trays::new(shard_count, limits.bundle_letters_max),
             counters: Counters::default(),
-            meter,
+            meter: Meter::default(),
             limits,
             now: Time::ZERO,
             partial_bytes: 0,
@@ -127,7 +126,13 @@ impl Clients {
 
     /// Writes to a connection through `encode` and notes that it has bytes to send.
     pub(crate) fn write(&mut self, id: SlotId, encode: impl FnOnce(&mut Vec<u8>, Version)) {
+        self.write_behind(id, Behind::Nothing, encode);
+    }
+
+    #[inline(always)]
+    fn write_behind(&mut self, id: SlotId, behind: Behind, encode: impl FnOnce(&mut Vec<u8>, Version)) {
         let Some(connection) = self.connections.get_mut(id) else { return };
+        connection.flow.behind_letters |= behind == Behind::Letters && self.trays.letters_waiting() > 0;
         Clients::provide_buffer(&mut self.spares, &mut connection.outbox);
         encode(connection.outbox.bytes(), connection.agreed.version);
         if note_bytes(connection, id, &mut self.trays, &self.limits) == Waiting::TooMuch {
@@ -135,14 +140,18 @@ impl Clients {
         }
     }
 
-    /// What is written to a connection from now on, and what it holds, must not leave before the letters written so far:
-    /// it acknowledges what they carry.
+    /// What is written to a connection from now on, and what it holds, must not leave before the letters written so far.
     pub(crate) fn hold_behind_letters(&mut self, id: SlotId) {
-        if self.trays.letters_waiting() > 0
-            && let Some(connection) = self.connections.get_mut(id)
-        {
-            connection.flow.behind_letters = true;
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.flow.behind_letters |= self.trays.letters_waiting() > 0;
         }
+    }
+
+    /// Writes the acknowledgement of a publish. It must not leave before the letters that carry what it acknowledges.
+    pub(crate) fn acknowledge(&mut self, id: SlotId, kind: PacketType, packet_id: PacketId, reason: Reason) {
+        self.write_behind(id, Behind::Letters, |out, version| {
+            encode_ack(kind, version, packet_id, reason, out);
+        });
     }
 
     /// Writes an acknowledgement without properties.
@@ -209,9 +218,21 @@ impl Clients {
 
     /// Whether `bytes` more fit into the memory for messages, here and on every shard that may have to keep them.
     pub(crate) fn has_memory_for(&self, bytes: usize) -> bool {
-        self.full_elsewhere.is_empty()
-            && self.meter.bytes() + self.partial_bytes + bytes <= self.limits.message_bytes_max
+        self.full_elsewhere.is_empty() && self.held_bytes() + bytes <= self.limits.message_bytes_max
     }
+
+    /// Bytes of all messages that are kept here: stored, in letters, and come in part.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.meter.bytes() + self.trays.letter_bytes() + self.partial_bytes
+    }
+}
+
+/// What must be on its way before bytes may leave.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Behind {
+    Nothing,
+    /// The letters written so far.
+    Letters,
 }
 
 /// How much waits to be sent on a connection.

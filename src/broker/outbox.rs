@@ -62,6 +62,7 @@ impl Outbox {
     }
 
     /// Adds a payload behind the bytes: copied if small, else by reference.
+    #[inline(always)] // For each delivery.
     pub(crate) fn push_payload(&mut self, payload: &[u8], message: Option<&Message>) {
         match message {
             Some(message) if payload.len() >= SPLICE_BYTES_MIN => {

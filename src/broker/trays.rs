@@ -9,7 +9,6 @@ use std::net::SocketAddr;
 
 use crate::bundle::Bundle;
 use crate::letter::Letter;
-use crate::message::Meter;
 use crate::note::Note;
 use crate::outbox::Outbox;
 use crate::policy::BacklogFull;
@@ -113,18 +112,16 @@ pub struct Trays {
     bytes_waiting: usize,
     /// Bytes of the letters that were taken and not yet read, as the shell last said.
     bytes_under_way: usize,
-    /// Counts both.
-    meter: Meter,
 }
 
 /// How many emptied bundles are kept.
 const SPARES_MAX: usize = 16;
 
 impl Trays {
-    pub(crate) fn new(shard_count: u16, bundle_letters_max: usize, meter: Meter) -> Trays {
+    pub(crate) fn new(shard_count: u16, bundle_letters_max: usize) -> Trays {
         let letters = (0..shard_count).map(|_| VecDeque::new()).collect();
         let known = vec![None; usize::from(shard_count)];
-        Trays { letters, known, bundle_letters_max, meter, ..Trays::default() }
+        Trays { letters, known, bundle_letters_max, ..Trays::default() }
     }
 
     pub(crate) fn post(&mut self, to: ShardId, letter: Letter) {
@@ -156,9 +153,7 @@ impl Trays {
         let before = bundle.size_bytes();
         let letter = write(bundle);
         bundle.push(letter);
-        let bytes = bundle.size_bytes() - before;
-        self.bytes_waiting += bytes;
-        self.meter.add(bytes);
+        self.bytes_waiting += bundle.size_bytes() - before;
     }
 
     /// Takes the next letters for `to`. While [`Trays::letters_waiting`] is not 0 afterwards, there may be more of them when
@@ -174,7 +169,6 @@ impl Trays {
         let bundle = self.letters[usize::from(to)].pop_front()?;
         self.letters_waiting -= bundle.len();
         self.bytes_waiting -= bundle.size_bytes();
-        self.meter.sub(bundle.size_bytes());
         Some(bundle)
     }
 
@@ -182,7 +176,6 @@ impl Trays {
     pub fn return_bundle(&mut self, to: ShardId, bundle: Bundle) {
         self.letters_waiting += bundle.len();
         self.bytes_waiting += bundle.size_bytes();
-        self.meter.add(bundle.size_bytes());
         self.letters[usize::from(to)].push_front(bundle);
     }
 
@@ -222,11 +215,8 @@ impl Trays {
         self.letters_waiting
     }
 
-    /// Tells how many bytes of bundles that were taken are not yet read by their receivers. They count as messages that
-    /// this shard holds.
+    /// Tells how many bytes of bundles that were taken are not yet read by their receivers.
     pub fn set_bytes_under_way(&mut self, bytes: usize) {
-        self.meter.add(bytes);
-        self.meter.sub(self.bytes_under_way);
         self.bytes_under_way = bytes;
     }
 
@@ -235,7 +225,7 @@ impl Trays {
         self.bytes_waiting
     }
 
-    /// Bytes of all letters that no receiver has read.
+    /// Bytes of all letters that no receiver has read. They count as messages that this shard holds.
     pub(crate) fn letter_bytes(&self) -> usize {
         self.bytes_waiting + self.bytes_under_way
     }
@@ -265,7 +255,7 @@ mod tests {
 
     #[test]
     fn what_is_known_is_told_behind_all_letters() {
-        let mut trays = Trays::new(3, 1, Meter::default());
+        let mut trays = Trays::new(3, 1);
         trays.post_known(0, 7);
         trays.post(1, Letter::Memory(MemoryState::Full));
         trays.post_known(0, 8);
@@ -281,21 +271,20 @@ mod tests {
 
     #[test]
     fn letters_are_counted_until_they_are_read() {
-        let meter = Meter::default();
-        let mut trays = Trays::new(2, 8, meter.clone());
+        let mut trays = Trays::new(2, 8);
         for _ in 0..2 {
             trays.post(1, Letter::Memory(MemoryState::Full));
         }
         let bytes = 2 * size_of::<Letter>();
-        assert_eq!((trays.bytes_waiting(), meter.bytes()), (bytes, bytes));
+        assert_eq!((trays.bytes_waiting(), trays.letter_bytes()), (bytes, bytes));
         let bundle = trays.take_bundle(1).expect("there is one");
-        assert_eq!((trays.bytes_waiting(), meter.bytes()), (0, 0));
+        assert_eq!((trays.bytes_waiting(), trays.letter_bytes()), (0, 0));
         trays.return_bundle(1, bundle);
-        assert_eq!((trays.bytes_waiting(), meter.bytes()), (bytes, bytes));
+        assert_eq!((trays.bytes_waiting(), trays.letter_bytes()), (bytes, bytes));
         trays.take_bundle(1);
         for under_way in [bytes, bytes / 2, 0] {
             trays.set_bytes_under_way(under_way);
-            assert_eq!((trays.letter_bytes(), meter.bytes()), (under_way, under_way));
+            assert_eq!((trays.bytes_waiting(), trays.letter_bytes()), (0, under_way));
         }
     }
 }

@@ -77,7 +77,7 @@ impl Header {
     }
 
     /// The quality of service in the flags of a PUBLISH; `None` for the forbidden 3.
-    pub(crate) const fn qos(&self) -> Option<Qos> {
+    pub const fn qos(&self) -> Option<Qos> {
         Qos::from_bits(self.flags >> 1 & 0b11)
     }
 

@@ -163,6 +163,7 @@ macro_rules! properties {
                 match self { $(Property::$variant(..) => $id,)* }
             }
 
+            #[inline(always)] // Its callers then ask for one kind of property.
             fn value(self) -> Value<'a> {
                 match self { $(Property::$variant($($field),+) => Value::$kind($($field),+),)* }
             }

@@ -14,13 +14,15 @@ pub(crate) fn puback(shard: &mut Shard, id: SlotId, ack: &Ack<'_>) -> Result<(),
     check_reason(ack, PacketType::Puback)?;
     let Some((session_id, session)) = shard.clients.session_of(id) else { return Ok(()) };
     let Some(outgoing) = session.outgoing_if_any() else { return Ok(()) };
-    let outcome = outgoing.inflight.puback(ack.packet_id);
+    match outgoing.inflight.puback(ack.packet_id) {
+        Ok(true) => {}
+        Ok(false) => return Ok(()),
+        Err(WrongKind) => return wrong_kind(shard, id).map(|_| ()),
+    }
     let has_waiting = outgoing.has_waiting();
-    if outcome.or_else(|WrongKind| wrong_kind(shard, id))? {
-        shard.clients.counters.dropped_by_client += u64::from(is_refusal(ack.reason));
-        if has_waiting {
-            refill::refill(shard, session_id);
-        }
+    shard.clients.counters.dropped_by_client += u64::from(is_refusal(ack.reason));
+    if has_waiting {
+        refill::refill(shard, session_id);
     }
     Ok(())
 }

@@ -3,22 +3,32 @@
 use crate::clients::Clients;
 use crate::limits::Limits;
 use crate::policy::BacklogFull;
-use crate::session::Delivery;
 use crate::session::backlog::{BacklogLimits, Bound, GivenUp};
+use crate::session::{Delivery, Session};
+use crate::time::Time;
 use crate::trays::Dropped;
 
 /// Lines about full backlogs that may wait for the shell. A session whose line has no room is tried again with the next
 /// delivery that it drops.
 const LINES_MAX: usize = 64;
 
-/// Puts a delivery into the backlog of the session in slot `session`, within its bounds.
-pub(crate) fn push(clients: &mut Clients, session: u32, delivery: Delivery) {
-    let Clients { sessions, limits, counters, now, .. } = clients;
+/// Puts a delivery into the backlog of a session, within its bounds. What it cost is left to [`account`], if it cost
+/// anything or may have made the backlog full.
+#[inline(always)]
+pub(crate) fn push(session: &mut Session, delivery: Delivery, limits: &Limits, now: Time) -> Option<GivenUp> {
+    let when_full = session.backlog_full;
+    let given_up = session.outgoing().backlog.push(delivery, self::limits(limits, when_full), now);
+    (when_full == BacklogFull::Refuse || given_up != GivenUp::default()).then_some(given_up)
+}
+
+/// Counts and logs what a delivery in the backlog cost, and notes whether it is full now.
+#[cold]
+pub(crate) fn account(clients: &mut Clients, session: u32, given_up: GivenUp) {
+    let Clients { sessions, limits, counters, .. } = clients;
     let Some(found) = sessions.at(session) else { return };
     let when_full = found.backlog_full;
     let limits = self::limits(limits, when_full);
     let outgoing = found.outgoing();
-    let given_up = outgoing.backlog.push(delivery, limits, *now);
     counters.dropped_expired += given_up.expired;
     match when_full {
         BacklogFull::DropNewest => counters.dropped_backlog += given_up.dropped,

@@ -4,16 +4,17 @@ use std::num::NonZeroU16;
 
 use ringmq_protocol::{Delivery as Head, PacketId, Qos};
 
-use crate::clients::Clients;
+use crate::clients::{Clients, Waiting};
 use crate::connection::{Connection, Stage};
 use crate::counters::Counters;
 use crate::front::Front;
 use crate::handlers::backlog;
-use crate::handlers::form::{Body, Form, Look};
+use crate::handlers::form::{self, Body, Form, Look, Tools};
 use crate::letter::RetainedFor;
 use crate::message::{Message, Retain};
 use crate::outbox::SPLICE_BYTES_MIN;
 use crate::publication::{Publication, Publisher};
+use crate::session::backlog::GivenUp;
 use crate::session::reads::Reads;
 use crate::session::{Delivery, Identifiers, Session};
 use crate::slab::SlotId;
@@ -38,10 +39,10 @@ pub(crate) struct Receiver<'a> {
 pub(crate) fn deliver(clients: &mut Clients, to: &Receiver<'_>, publication: &mut Publication<'_>) {
     let Some(session) = clients.sessions.at(to.session) else { return };
     if session.is_reading() {
-        while_reading(clients, to, publication);
-    } else {
-        hand_over(clients, to, publication);
+        return while_reading(clients, to, publication);
     }
+    let connection = session.connection;
+    hand_over(clients, connection, to, publication);
 }
 
 /// The session is being sent retained messages, and one that is older than this message must not come after it. If this
@@ -90,14 +91,21 @@ pub(crate) fn retained(clients: &mut Clients, session: u32, message: &Message, r
 
 /// For the rare callers, so that the usual one has a copy of its own.
 fn hand_over_apart(clients: &mut Clients, to: &Receiver<'_>, publication: &mut Publication<'_>) {
-    hand_over(clients, to, publication);
+    let Some(session) = clients.sessions.at(to.session) else { return };
+    let connection = session.connection;
+    hand_over(clients, connection, to, publication);
 }
 
+/// Hands a message to a session that is on this connection, if any.
 #[inline(always)]
-fn hand_over(clients: &mut Clients, to: &Receiver<'_>, publication: &mut Publication<'_>) {
-    let Some(session) = clients.sessions.at(to.session) else { return };
+fn hand_over(
+    clients: &mut Clients,
+    connection: Option<SlotId>,
+    to: &Receiver<'_>,
+    publication: &mut Publication<'_>,
+) {
     let qos = to.qos.min(publication.parts.qos);
-    match (qos, session.connection) {
+    match (qos, connection) {
         (Qos::AtMostOnce, Some(connection)) => at_most_once(clients, connection, to, publication),
         (Qos::AtMostOnce, None) => clients.counters.dropped_offline += 1,
         (Qos::AtLeastOnce | Qos::ExactlyOnce, connection) => {
@@ -115,7 +123,6 @@ pub(crate) fn has_expired(clients: &mut Clients, expires: Option<Time>) -> bool 
 }
 
 /// QoS 0: into the send queue, or dropped when that is full.
-#[inline(always)]
 fn at_most_once(clients: &mut Clients, id: SlotId, to: &Receiver<'_>, publication: &mut Publication<'_>) {
     let payload = publication.parts.payload;
     if payload.len() >= SPLICE_BYTES_MIN {
@@ -123,7 +130,7 @@ fn at_most_once(clients: &mut Clients, id: SlotId, to: &Receiver<'_>, publicatio
         publication.message(&clients.meter);
     }
     let look = Look { qos: Qos::AtMostOnce, retain: to.retain, identifiers: to.identifiers };
-    let Clients { connections, front, limits, counters, .. } = clients;
+    let Clients { connections, spares, front, hasher, trays, limits, counters, .. } = clients;
     let Some(connection) = connections.get_mut(id) else { return };
     let form = Form::of(publication, look, clients.now, connection, front);
     let Some(len) = form.len_within_max(front, payload.len(), connection) else {
@@ -132,16 +139,17 @@ fn at_most_once(clients: &mut Clients, id: SlotId, to: &Receiver<'_>, publicatio
     };
     if connection.outbox.len_bytes() + len > limits.send_queue_bytes_max && !connection.outbox.is_empty() {
         counters.dropped_send_queue += 1;
-        clients.begin_grace(id);
-    } else {
-        counters.publish_sent_qos0 += 1;
-        let body = Body { payload, message: publication.kept() };
-        clients.send(id, form, None, body);
+        return clients.begin_grace(id);
+    }
+    counters.publish_sent_qos0 += 1;
+    let body = Body { payload, message: publication.kept() };
+    let tools = Tools { spares, front, hasher, trays, limits, counters };
+    if form::write((id, connection), form, None, body, tools) == Waiting::TooMuch {
+        clients.overflow(id);
     }
 }
 
 /// QoS 1 and 2: sent at once if order, send quota and send queue allow it; else it waits.
-#[inline(always)]
 fn acknowledged(
     clients: &mut Clients,
     connection: Option<SlotId>,
@@ -152,21 +160,30 @@ fn acknowledged(
     let identifiers = Identifiers::from_slice(to.identifiers);
     let delivery = Delivery { message, qos: to.qos, retain: to.retain, identifiers, group: to.group };
     let high_water = clients.limits.send_queue_high_water();
-    let Clients { connections, sessions, front, counters, .. } = clients;
+    let Clients { connections, sessions, spares, front, hasher, trays, limits, counters, .. } = clients;
     let Some(session) = sessions.at(to.session) else { return };
-    let ready = connection
-        .and_then(|id| Some((id, connections.get(id)?)))
-        .filter(|(_, connection)| may_send_at_once(connection, session, high_water));
-    let Some((id, connection)) = ready else { return wait(clients, to.session, delivery) };
+    let found = connection.and_then(|id| Some((id, connections.get_mut(id)?)));
+    let (id, connection) = match found {
+        Some((id, connection)) if may_send_at_once(connection, session, high_water) => (id, connection),
+        found => {
+            let given_up = backlog::push(session, delivery, limits, clients.now);
+            let behind =
+                found.and_then(|(id, connection)| waits_behind(connection, high_water).then_some(id));
+            return note_waiting(clients, to.session, behind, given_up);
+        }
+    };
     let look = Look { qos: to.qos, retain: to.retain, identifiers: to.identifiers };
     let form = Form::of(publication, look, clients.now, connection, front);
-    if let Some(packet_id) = begin(connection, session, front, counters, delivery, &form) {
-        let body = Body { payload: publication.parts.payload, message: publication.kept() };
-        clients.send(id, form, Some(packet_id), body);
+    let Some(packet_id) = begin(connection, session, front, counters, delivery, &form) else { return };
+    let body = Body { payload: publication.parts.payload, message: publication.kept() };
+    let tools = Tools { spares, front, hasher, trays, limits, counters };
+    if form::write((id, connection), form, Some(packet_id), body, tools) == Waiting::TooMuch {
+        clients.overflow(id);
     }
 }
 
 /// Whether a new QoS 1 or 2 message may go out now: its order, the send quota and the send queue allow it.
+#[inline(always)]
 fn may_send_at_once(connection: &Connection, session: &mut Session, high_water: usize) -> bool {
     let has_room = connection.outbox.len_bytes() < high_water && connection.stage == Stage::Connected;
     has_room && session.outgoing().may_send_at_once(connection.agreed.window)
@@ -242,13 +259,21 @@ pub(crate) enum Repeated {
     TooLarge,
 }
 
-/// Puts a delivery into the backlog, within its bounds.
-pub(crate) fn wait(clients: &mut Clients, session: u32, delivery: Delivery) {
-    backlog::push(clients, session, delivery);
-    let Some(id) = clients.sessions.at(session).and_then(|session| session.connection) else { return };
-    let Some(connection) = clients.connections.get_mut(id) else { return };
+/// Notes that a delivery waits for a connection; tells whether its send queue does not drain either.
+#[inline(always)]
+fn waits_behind(connection: &mut Connection, high_water: usize) -> bool {
     connection.flow.hungry = true;
-    if connection.flow.stalled && connection.outbox.len_bytes() >= clients.limits.send_queue_high_water() {
+    connection.flow.stalled && connection.outbox.len_bytes() >= high_water
+}
+
+/// A delivery has been put into the backlog of a session: counts what that cost, and begins the grace of a connection that
+/// is behind.
+#[inline(always)]
+fn note_waiting(clients: &mut Clients, session: u32, behind: Option<SlotId>, cost: Option<GivenUp>) {
+    if let Some(cost) = cost {
+        backlog::account(clients, session, cost);
+    }
+    if let Some(id) = behind {
         clients.begin_grace(id);
     }
 }

@@ -110,7 +110,10 @@ fn release(connection: &mut Connection) {
 fn cancel_timers(shard: &mut Shard, id: SlotId) {
     let clients = &mut shard.clients;
     let Some(connection) = clients.connections.get_mut(id) else { return };
-    for timer in [connection.timer.take(), connection.flow.grace.take()].into_iter().flatten() {
+    if let Some(timer) = connection.timer.take() {
+        clients.deadlines.cancel(timer);
+    }
+    if let Some(timer) = connection.flow.grace.take() {
         clients.deadlines.cancel(timer);
     }
 }

@@ -116,6 +116,7 @@ pub(crate) fn drained(shard: &mut Shard, id: SlotId) {
 }
 
 /// The grace of a slow receiver has passed and its queue has not drained once: its connection ends.
+#[cold]
 pub(crate) fn grace_over(shard: &mut Shard, id: SlotId) {
     let Some(connection) = shard.clients.connections.get_mut(id) else { return };
     // None: the connection has ended in the same tick.

@@ -9,11 +9,13 @@ use crate::clients::{Clients, Waiting, note_bytes};
 use crate::connection::Connection;
 use crate::counters::Counters;
 use crate::front::{Front, Likeness};
+use crate::limits::Limits;
 use crate::message::{Message, Parts, Retain};
 use crate::publication::Publication;
 use crate::slab::SlotId;
 use crate::time::Time;
 use crate::topics::{AliasUse, Fingerprint};
+use crate::trays::Trays;
 
 /// What may differ between the receivers of one message.
 #[derive(Clone, Copy, Debug)]
@@ -100,35 +102,59 @@ impl<'a> Form<'a> {
     }
 }
 
+/// What else than the connection takes part in sending to it.
+pub(crate) struct Tools<'a> {
+    pub(crate) spares: &'a mut Vec<Vec<u8>>,
+    pub(crate) front: &'a Front,
+    pub(crate) hasher: &'a FixedState,
+    pub(crate) trays: &'a mut Trays,
+    pub(crate) limits: &'a Limits,
+    pub(crate) counters: &'a mut Counters,
+}
+
+/// Writes a PUBLISH into the send queue of connection `id`. There is a packet identifier exactly with QoS 1 and 2.
+#[inline(always)] // For each delivery, by callers that have the connection at hand.
+pub(crate) fn write(
+    (id, connection): (SlotId, &mut Connection),
+    form: Form<'_>,
+    packet_id: Option<PacketId>,
+    body: Body<'_>,
+    tools: Tools<'_>,
+) -> Waiting {
+    let Tools { spares, front, hasher, trays, limits, counters } = tools;
+    Clients::provide_buffer(spares, &mut connection.outbox);
+    match form {
+        Form::Common => {
+            let out = connection.outbox.room_for(front.len(), body.payload.len());
+            front.write(packet_id, out);
+        }
+        Form::Own(head) => {
+            if !write_own(connection, Head { packet_id, ..head }, hasher) {
+                counters.dropped_too_large += 1;
+                return Waiting::WithinBounds;
+            }
+        }
+    }
+    connection.outbox.push_payload(body.payload, body.message);
+    note_bytes(connection, id, trays, limits)
+}
+
+/// Writes the front of a receiver of its own; if the packet turns out larger than any can be, nothing, and tells so.
+fn write_own(connection: &mut Connection, head: Head<'_>, hasher: &FixedState) -> bool {
+    let head = with_alias(connection, head, hasher);
+    head.encode_head(connection.agreed.version, connection.outbox.bytes()).is_ok()
+}
+
 impl Clients {
-    /// Writes a PUBLISH into the send queue of a connection. There is a packet identifier exactly with QoS 1 and 2.
+    /// As [`write`], for the rarer callers.
     pub(crate) fn send(&mut self, id: SlotId, form: Form<'_>, packet_id: Option<PacketId>, body: Body<'_>) {
         let Clients { connections, spares, front, hasher, trays, limits, counters, .. } = self;
         let Some(connection) = connections.get_mut(id) else { return };
-        Clients::provide_buffer(spares, &mut connection.outbox);
-        match form {
-            Form::Common => {
-                let out = connection.outbox.room_for(front.len(), body.payload.len());
-                front.write(packet_id, out);
-            }
-            Form::Own(head) => {
-                let head = with_alias(connection, Head { packet_id, ..head }, hasher);
-                if head.encode_head(connection.agreed.version, connection.outbox.bytes()).is_err() {
-                    return count_too_large(counters);
-                }
-            }
-        }
-        connection.outbox.push_payload(body.payload, body.message);
-        if note_bytes(connection, id, trays, limits) == Waiting::TooMuch {
+        let tools = Tools { spares, front, hasher, trays, limits, counters };
+        if write((id, connection), form, packet_id, body, tools) == Waiting::TooMuch {
             self.overflow(id);
         }
     }
-}
-
-/// A packet is larger than was found before; nothing of it is written.
-#[cold]
-fn count_too_large(counters: &mut Counters) {
-    counters.dropped_too_large += 1;
 }
 
 /// Uses the receiver's alias for the topic, if it allows any.

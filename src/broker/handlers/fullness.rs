@@ -25,14 +25,14 @@ const LOOK_EVERY_MS: u64 = 1000;
 /// a shared group without a member that has room.
 #[inline]
 pub(crate) fn refuses(shard: &mut Shard, publisher: SlotId, topic: &str) -> bool {
-    // So that it makes no difference which packets come in one piece.
-    settle(shard);
     let is_any_full = shard.clients.full_sessions > 0 || !shard.topics.full.is_empty_elsewhere();
     is_any_full && has_full_receiver(shard, publisher, topic)
 }
 
 #[cold]
-fn has_full_receiver(shard: &Shard, publisher: SlotId, topic: &str) -> bool {
+fn has_full_receiver(shard: &mut Shard, publisher: SlotId, topic: &str) -> bool {
+    // So that it makes no difference which packets come in one piece.
+    settle(shard);
     let Topics { subscriptions, groups, shared_routes, full, .. } = &shard.topics;
     let sessions = &shard.clients.sessions;
     let is_own = |to: &Subscriber| to.options.no_local() && to.session == publisher.index();
@@ -101,7 +101,15 @@ fn settle_session(shard: &mut Shard, id: SlotId) {
 }
 
 /// A session has room again, or ends, or refuses no longer: publishers are let through.
+#[inline]
 pub(crate) fn forget(shard: &mut Shard, id: SlotId) {
+    if shard.clients.full_sessions > 0 {
+        forget_full(shard, id);
+    }
+}
+
+#[cold]
+fn forget_full(shard: &mut Shard, id: SlotId) {
     let clients = &mut shard.clients;
     let Some(session) = clients.sessions.get_mut(id) else { return };
     let Some(full) = session.outgoing_if_any().and_then(|outgoing| outgoing.full.take()) else { return };
@@ -174,6 +182,7 @@ fn watch_expiry(shard: &mut Shard, id: SlotId) {
 }
 
 /// Something that waits in a full backlog has expired.
+#[cold]
 pub(crate) fn expire(shard: &mut Shard, id: SlotId) {
     let clients = &mut shard.clients;
     let Some(session) = clients.sessions.get_mut(id) else { return };

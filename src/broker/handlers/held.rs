@@ -48,6 +48,7 @@ pub(crate) fn wake(shard: &mut Shard) {
 }
 
 /// Tries connections in turn, each once.
+#[cold]
 pub(crate) fn go_on(shard: &mut Shard) {
     shard.clients.held.is_timer_set = false;
     let count = shard.clients.held.len();

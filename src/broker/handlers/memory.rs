@@ -13,7 +13,7 @@ pub(crate) fn watch(shard: &mut Shard) {
     let clients = &mut shard.clients;
     // Letters on their way stop only publishers here: they are no burden to other shards, and nobody would wake this one
     // to take the word back once they are read.
-    let held = clients.meter.bytes() - clients.trays.letter_bytes() + clients.partial_bytes;
+    let held = clients.meter.bytes() + clients.partial_bytes;
     let max = clients.limits.message_bytes_max;
     let state = match clients.told_memory {
         MemoryState::Free if held >= max => MemoryState::Full,

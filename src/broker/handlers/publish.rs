@@ -46,28 +46,24 @@ pub(crate) enum Taken {
     NotYet,
 }
 
-/// Takes a PUBLISH.
+/// Takes a PUBLISH that just came.
 #[inline]
 pub(crate) fn publish(shard: &mut Shard, id: SlotId, packet: &Publish<'_>) -> Result<Taken, Ending> {
-    let Some(origin) = Origin::of(shard, id) else { return Ok(Taken::Yes) };
-    if packet.packet_id.is_some() && !origin.version.is_v5() && must_wait(shard, origin, packet) {
-        return Ok(Taken::NotYet);
-    }
-    take(shard, origin, packet).map(|()| Taken::Yes)
-}
-
-/// Whether a receiver of a QoS 1 or 2 publish has no room for it. A repeat of one that was taken is only acknowledged.
-fn must_wait(shard: &mut Shard, from: Origin, packet: &Publish<'_>) -> bool {
-    let Some(packet_id) = packet.packet_id else { return false };
-    let session = shard.clients.sessions.get(from.session);
-    let is_repeat = session.is_some_and(|session| session.received.contains(packet_id));
-    !is_repeat && fullness::refuses(shard, from.session, packet.topic)
-}
-
-#[inline]
-fn take(shard: &mut Shard, origin: Origin, packet: &Publish<'_>) -> Result<(), Ending> {
-    let id = origin.connection;
     count(shard, packet.qos);
+    again(shard, id, packet)
+}
+
+/// Takes a PUBLISH that is counted already: it was held.
+#[inline]
+pub(crate) fn again(shard: &mut Shard, id: SlotId, packet: &Publish<'_>) -> Result<Taken, Ending> {
+    match Origin::of(shard, id) {
+        Some(origin) => take(shard, origin, packet),
+        None => Ok(Taken::Yes),
+    }
+}
+
+#[inline(always)]
+fn take(shard: &mut Shard, origin: Origin, packet: &Publish<'_>) -> Result<Taken, Ending> {
     check_offered(shard.policy(origin.listener), packet)?;
     let alias = packet.properties.topic_alias();
     if packet.properties.subscription_id().is_some() {
@@ -77,21 +73,29 @@ fn take(shard: &mut Shard, origin: Origin, packet: &Publish<'_>) -> Result<(), E
         });
     }
     let Some(alias) = alias else { return to_topic(shard, origin, packet, packet.topic) };
+    to_alias(shard, origin, packet, alias.get())
+}
+
+/// A PUBLISH that sets or uses a topic alias.
+#[inline(never)]
+fn to_alias(shard: &mut Shard, from: Origin, packet: &Publish<'_>, alias: u16) -> Result<Taken, Ending> {
     let mut topic = mem::take(&mut shard.scratch.topic);
-    let outcome = resolve(shard, id, alias.get(), packet.topic, &mut topic);
+    let outcome = resolve(shard, from.connection, alias, packet.topic, &mut topic);
     let outcome = outcome.and_then(|()| {
         // A packet that sets an alias names its topic, which is looked up already.
         if shard.scratch.known.is_none() {
             shard.scratch.known = shard.topics.known.take(topic.as_bytes());
         }
-        to_topic(shard, origin, packet, &topic)
+        to_topic(shard, from, packet, &topic)
     });
     topic.clear();
     shard.scratch.topic = topic;
     outcome
 }
 
-fn count(shard: &mut Shard, qos: Qos) {
+/// Counts a PUBLISH that came.
+#[inline]
+pub(crate) fn count(shard: &mut Shard, qos: Qos) {
     let counters = &mut shard.clients.counters;
     match qos {
         Qos::AtMostOnce => counters.publish_received_qos0 += 1,
@@ -129,7 +133,7 @@ fn resolve(shard: &mut Shard, id: SlotId, alias: u16, named: &str, topic: &mut S
 }
 
 /// The PUBLISH with its full topic.
-fn to_topic(shard: &mut Shard, from: Origin, packet: &Publish<'_>, topic: &str) -> Result<(), Ending> {
+fn to_topic(shard: &mut Shard, from: Origin, packet: &Publish<'_>, topic: &str) -> Result<Taken, Ending> {
     let id = from.connection;
     if let Some(packet_id) = packet.packet_id {
         match repeat_or_new(shard, from, packet.qos, packet_id)? {
@@ -141,16 +145,12 @@ fn to_topic(shard: &mut Shard, from: Origin, packet: &Publish<'_>, topic: &str) 
         }
     }
     if let Err(refusal) = check(shard, from, packet, topic) {
-        return refuse(shard, from, packet, refusal);
+        return refuse(shard, from, packet, refusal).map(|()| Taken::Yes);
     }
     if let Some(packet_id) = packet.packet_id
         && fullness::refuses(shard, from.session, topic)
     {
-        shard.clients.counters.publish_refused += 1;
-        shard.clients.counters.refused_backlog += 1;
-        let what = "the backlog of a subscriber is full";
-        explain(shard, id, packet.qos, packet_id, Reason::QuotaExceeded, what);
-        return Ok(());
+        return Ok(refuse_for_backlog(shard, from, packet.qos, packet_id));
     }
     if packet.qos == Qos::ExactlyOnce {
         note_received(shard, from, packet);
@@ -167,7 +167,7 @@ fn to_topic(shard: &mut Shard, from: Origin, packet: &Publish<'_>, topic: &str) 
         shard.scratch.known = publication.known;
         reach
     });
-    let Some(packet_id) = packet.packet_id else { return Ok(()) };
+    let Some(packet_id) = packet.packet_id else { return Ok(Taken::Yes) };
     let reason = accepted(shard.policy(from.listener), reach);
     match shard.setup.durability.acknowledge() {
         Acknowledge::Now => acknowledge(shard, id, packet.qos, packet_id, reason),
@@ -229,6 +229,9 @@ fn repeat_or_new(shard: &mut Shard, from: Origin, qos: Qos, packet_id: PacketId)
     let receive_max = usize::from(shard.policy(from.listener).receive_max);
     let is_v5 = from.version.is_v5();
     let Some(session) = shard.clients.sessions.get_mut(from.session) else { return Ok(Exchange::Repeat) };
+    if session.received.is_empty() {
+        return Ok(Exchange::New);
+    }
     if session.received.contains(packet_id) {
         return Ok(match qos {
             Qos::ExactlyOnce => {
@@ -256,8 +259,7 @@ fn check(shard: &Shard, from: Origin, packet: &Publish<'_>, topic: &str) -> Resu
     if topic.len() > limits.topic_bytes_max || levels > limits.topic_levels_max {
         return Err(Refusal { cause: Cause::TopicNameInvalid, what: "topic name above the limits" });
     }
-    if access::is_special(topic) && access::may_publish(topic, role(shard, from), policy) == Verdict::Refused
-    {
+    if access::is_special(topic) && !may_publish_special(shard, from, topic) {
         return Err(Refusal { cause: Cause::NotAuthorized, what: "the topic is the server's" });
     }
     let bytes = topic.len() + packet.properties.as_bytes().len() + packet.payload.len();
@@ -275,8 +277,11 @@ fn check(shard: &Shard, from: Origin, packet: &Publish<'_>, topic: &str) -> Resu
     Ok(())
 }
 
-fn role(shard: &Shard, from: Origin) -> Role {
-    shard.clients.connections.get(from.connection).map_or(Role::Client, |connection| connection.agreed.role)
+#[cold]
+fn may_publish_special(shard: &Shard, from: Origin, topic: &str) -> bool {
+    let connection = shard.clients.connections.get(from.connection);
+    let role = connection.map_or(Role::Client, |connection| connection.agreed.role);
+    access::may_publish(topic, role, shard.policy(from.listener)) == Verdict::Allowed
 }
 
 /// Why a PUBLISH is not taken.
@@ -286,9 +291,23 @@ struct Refusal {
     what: &'static str,
 }
 
+/// A receiver has no room. A 3.x client cannot be told: its publish waits until there is.
+#[cold]
+fn refuse_for_backlog(shard: &mut Shard, from: Origin, qos: Qos, packet_id: PacketId) -> Taken {
+    if !from.version.is_v5() {
+        return Taken::NotYet;
+    }
+    shard.clients.counters.publish_refused += 1;
+    shard.clients.counters.refused_backlog += 1;
+    let what = "the backlog of a subscriber is full";
+    explain(shard, from.connection, qos, packet_id, Reason::QuotaExceeded, what);
+    Taken::Yes
+}
+
 /// Tells the client: in the acknowledgement at QoS 1 and 2. A 3.x acknowledgement has no room for a refusal. There
 /// a publish that is not authorized is acknowledged and dropped [MQTT-3.3.5-2 of 3.1.1]; every other refusal ends the
 /// connection, as an acknowledgement would promise what is not kept [MQTT-4.5.0-1 of 3.1.1].
+#[cold]
 fn refuse(shard: &mut Shard, from: Origin, packet: &Publish<'_>, refusal: Refusal) -> Result<(), Ending> {
     let id = from.connection;
     shard.clients.counters.publish_refused += 1;
@@ -309,7 +328,7 @@ fn refuse(shard: &mut Shard, from: Origin, packet: &Publish<'_>, refusal: Refusa
             if packet.qos == Qos::ExactlyOnce {
                 note_received(shard, from, packet);
             }
-            acknowledge(shard, id, packet.qos, packet_id, Reason::Success)
+            acknowledge(shard, id, packet.qos, packet_id, Reason::Success).map(|_| ())
         }
     }
 }
@@ -346,10 +365,9 @@ fn acknowledge(
     qos: Qos,
     packet_id: PacketId,
     reason: Reason,
-) -> Result<(), Ending> {
+) -> Result<Taken, Ending> {
     if let Some(kind) = publish_ack_kind(qos) {
-        shard.clients.hold_behind_letters(id);
-        shard.clients.write_ack(id, kind, packet_id, reason);
+        shard.clients.acknowledge(id, kind, packet_id, reason);
     }
-    Ok(())
+    Ok(Taken::Yes)
 }

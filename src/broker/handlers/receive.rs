@@ -6,7 +6,7 @@ use ringmq_protocol::{Ack, Header, Packet, PacketType, Publish, Version, plain_p
 
 use crate::cause::{Cause, Ending, Level};
 use crate::connection::{Cut, Stage};
-use crate::handlers::publish::Taken;
+use crate::handlers::publish::{self, Taken};
 use crate::handlers::{self, acks, connect, end, held, trace};
 use crate::shard::Shard;
 use crate::slab::SlotId;
@@ -143,16 +143,21 @@ fn packet(shard: &mut Shard, from: Sender, header: &Header, rest: &[u8]) {
 fn publish_or_hold(shard: &mut Shard, from: Sender, header: &Header, rest: &[u8]) -> Result<(), Ending> {
     let packet = &rest[..header.total_len()];
     // Only what is held makes others wait.
-    if !shard.clients.held.is_empty() && header.flags & 0b0110 != 0 {
-        let connection = shard.clients.connections.get(from.id);
-        if connection.is_some_and(|connection| connection.flow.holds) {
-            return held::hold(shard, from.id, packet);
+    if header.flags & 0b0110 != 0 && !shard.clients.held.is_empty() && holds(shard, from.id) {
+        if let Some(qos) = header.qos() {
+            publish::count(shard, qos);
         }
+        return held::hold(shard, from.id, packet);
     }
-    match publish(shard, from.id, header, &packet[header.header_len..], from.version)? {
+    match decoded(shard, from, header, &packet[header.header_len..], publish::publish)? {
         Taken::Yes => Ok(()),
         Taken::NotYet => held::hold(shard, from.id, packet),
     }
+}
+
+#[cold]
+fn holds(shard: &Shard, id: SlotId) -> bool {
+    shard.clients.connections.get(id).is_some_and(|connection| connection.flow.holds)
 }
 
 /// A PUBLISH that was held.
@@ -163,24 +168,26 @@ pub(crate) fn publish_again(
     body: &[u8],
     version: Version,
 ) -> Result<Taken, Ending> {
-    publish(shard, id, header, body, version)
+    let from = Sender { id, stage: Stage::Connected, version };
+    decoded(shard, from, header, body, publish::again)
 }
 
 /// A PUBLISH, whose topic is often one that is known.
 #[inline(always)]
-fn publish(
+fn decoded(
     shard: &mut Shard,
-    id: SlotId,
+    from: Sender,
     header: &Header,
     body: &[u8],
-    version: Version,
+    then: impl FnOnce(&mut Shard, SlotId, &Publish<'_>) -> Result<Taken, Ending>,
 ) -> Result<Taken, Ending> {
     let known = Publish::peek_topic(body).and_then(|topic| shard.topics.known.take(topic));
     let text = known.as_ref().map(|topic| topic.text());
     shard.scratch.known = known;
-    let outcome = Publish::decode(header, body, version, text.as_deref())
-        .map_err(Ending::from)
-        .and_then(|packet| handlers::publish::publish(shard, id, &packet));
+    let outcome = match Publish::decode(header, body, from.version, text.as_deref()) {
+        Ok(packet) => then(shard, from.id, &packet),
+        Err(error) => Err(error.into()),
+    };
     if let Some(known) = shard.scratch.known.take() {
         shard.topics.known.put_back(known);
     }

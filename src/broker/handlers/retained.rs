@@ -167,6 +167,7 @@ pub(crate) fn pause(shard: &mut Shard, session_id: SlotId) {
 }
 
 /// The pause of a session is over.
+#[cold]
 pub(crate) fn go_on(shard: &mut Shard, session_id: SlotId) {
     let Some(session) = shard.clients.sessions.get_mut(session_id) else { return };
     let Some(outgoing) = session.outgoing_if_any() else { return };

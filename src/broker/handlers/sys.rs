@@ -39,6 +39,7 @@ pub(crate) fn start(shard: &mut Shard) {
 }
 
 /// A round is due: tell the figures, or publish them.
+#[cold]
 pub(crate) fn round(shard: &mut Shard) {
     start(shard);
     let figures = Figures {
@@ -67,7 +68,7 @@ pub(crate) fn counters(shard: &Shard) -> Counters {
         (shard.topics.subscriptions.subscription_count() + shard.topics.groups.member_count()) as u64;
     counters.retained = shard.topics.retained.count() as u64;
     counters.retained_bytes = shard.topics.retained.bytes() as u64;
-    counters.message_bytes = (shard.clients.meter.bytes() + shard.clients.partial_bytes) as u64;
+    counters.message_bytes = shard.clients.held_bytes() as u64;
     counters.letters_posted = shard.clients.trays.letters_posted();
     counters
 }

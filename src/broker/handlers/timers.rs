@@ -62,6 +62,7 @@ fn connection_due(shard: &mut Shard, id: SlotId) {
     }
 }
 
+#[inline(never)]
 fn session_due(shard: &mut Shard, id: SlotId) {
     let Some(session) = shard.clients.sessions.get_mut(id) else { return };
     session.expiry_timer = None;
@@ -69,6 +70,7 @@ fn session_due(shard: &mut Shard, id: SlotId) {
     session_end::end(shard, id);
 }
 
+#[inline(never)]
 fn will_due(shard: &mut Shard, id: SlotId) {
     if let Some(session) = shard.clients.sessions.get_mut(id) {
         session.will_timer = None;

@@ -57,20 +57,33 @@ impl Backlog {
     }
 
     /// Adds a delivery at the end. If there is no room, expired ones go first, then what the policy says.
+    #[inline(always)]
     pub(crate) fn push(&mut self, delivery: Delivery, limits: BacklogLimits, now: Time) -> GivenUp {
         let size = delivery.message.size_bytes();
-        let given_up = match self.exceeded(size, limits) {
-            None => GivenUp::default(),
-            Some(_) => self.make_room(size, limits, now),
-        };
+        if self.exceeded(size, limits).is_none() {
+            self.add(delivery, size);
+            return GivenUp::default();
+        }
+        self.push_beyond(delivery, limits, now)
+    }
+
+    #[inline(never)]
+    fn push_beyond(&mut self, delivery: Delivery, limits: BacklogLimits, now: Time) -> GivenUp {
+        let size = delivery.message.size_bytes();
+        let given_up = self.make_room(size, limits, now);
         if limits.when_full != BacklogFull::Refuse && self.exceeded(size, limits).is_some() {
             return GivenUp { dropped: given_up.dropped + 1, ..given_up };
         }
+        self.add(delivery, size);
+        given_up
+    }
+
+    #[inline(always)]
+    fn add(&mut self, delivery: Delivery, size: usize) {
         self.bytes += size;
         let expires = delivery.message.expires();
         self.expired_from = self.expired_from.into_iter().chain(expires).min();
         self.waiting.push_back(delivery);
-        given_up
     }
 
     fn make_room(&mut self, size: usize, limits: BacklogLimits, now: Time) -> GivenUp {

@@ -113,7 +113,8 @@ pub(crate) struct Reads {
     pub(crate) is_paused: bool,
     /// Reads begun since there was none.
     begun: u32,
-    newer: Newer,
+    /// Boxed: while there is nothing to note, it takes no room and no time.
+    newer: Option<Box<Newer>>,
 }
 
 impl Reads {
@@ -150,7 +151,9 @@ impl Reads {
 
     /// The read that is being done asks for its next page.
     pub(crate) fn asked(&mut self) {
-        self.newer.has_forgotten = false;
+        if let Some(newer) = &mut self.newer {
+            newer.has_forgotten = false;
+        }
         if let Some(read) = self.queue.front_mut() {
             read.stage = ReadStage::Asked;
         }
@@ -166,11 +169,11 @@ impl Reads {
     ) -> Page {
         let Reads { queue, newer, .. } = self;
         let Some(read) = queue.front_mut().filter(|read| read.number == number) else { return Page::Taken };
-        if newer.has_forgotten {
-            read.stage = ReadStage::Ask;
-            return Page::AskedAgain;
-        }
-        if !newer.topics.is_empty() {
+        if let Some(newer) = newer {
+            if newer.has_forgotten {
+                read.stage = ReadStage::Ask;
+                return Page::AskedAgain;
+            }
             found.retain(|message| !newer.replaces(message, read.order));
         }
         read.page(found, next);
@@ -187,7 +190,7 @@ impl Reads {
 
     /// The session was given a message that replaces the retained one of its topic.
     pub(crate) fn note_newer(&mut self, topic: &str) {
-        self.newer.note(topic, self.begun);
+        self.newer.get_or_insert_default().note(topic, self.begun);
     }
 
     /// The read that is being done.
@@ -210,7 +213,7 @@ impl Reads {
         self.queue.retain(|read| &*read.filter != filter);
         self.crowded.remove(filter);
         if self.queue.is_empty() {
-            self.newer = Newer::default();
+            self.newer = None;
         }
     }
 }

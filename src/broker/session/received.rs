@@ -28,6 +28,11 @@ impl Received {
         }
     }
 
+    /// Whether no identifier is between PUBREC and PUBREL.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Whether the identifier is between PUBREC and PUBREL, which makes a QoS 2 packet with it a repeat [MQTT-4.3.3-10].
     pub(crate) fn contains(&self, id: PacketId) -> bool {
         let is_in = |ids: &Vec<PacketId>| ids.binary_search(&id).is_ok();

@@ -111,8 +111,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "an acknowledgement leaves before the letters of its message",
         file: "handlers/publish.rs",
-        from: "shard.clients.hold_behind_letters(id);\n        shard.clients.write_ack",
-        to: "shard.clients.write_ack",
+        from: "shard.clients.acknowledge(id, kind",
+        to: "shard.clients.write_ack(id, kind",
     },
     Mutant {
         name: "a connection that takes over is answered before the old one",
