@@ -18,9 +18,9 @@ use crate::shard::Shard;
 use crate::time::Time;
 use crate::trays::ConnectionId;
 
-/// A shard without peers and with one listener.
-pub(crate) fn shard(listener: ListenerPolicy) -> Shard {
-    let setup = Setup {
+/// What a shard is made from that has no peers and one listener.
+pub(crate) fn setup() -> Setup {
+    Setup {
         shard: 0,
         shard_count: 1,
         seeds: Seeds { hash: 1, identity: [2, 3] },
@@ -28,11 +28,15 @@ pub(crate) fn shard(listener: ListenerPolicy) -> Shard {
         sessions: OwnPlaces::unbounded(),
         subscriptions: OwnPlaces::unbounded(),
         broker: BrokerPolicy { sys_interval_s: 0, ..BrokerPolicy::default() },
-        listeners: vec![listener],
+        listeners: vec![ListenerPolicy::default()],
         durability: Durability::Memory,
         notes: Level::Warn,
-    };
-    Shard::new(setup, Time::ZERO)
+    }
+}
+
+/// A shard without peers and with one listener.
+pub(crate) fn shard(listener: ListenerPolicy) -> Shard {
+    Shard::new(Setup { listeners: vec![listener], ..setup() }, Time::ZERO)
 }
 
 /// What a client says that wants nothing special.
@@ -50,11 +54,16 @@ pub(crate) fn connect(version: Version, client_id: &str) -> Connect<'_> {
     }
 }
 
-/// A client that has connected. What it is answered is thrown away.
-pub(crate) fn client(shard: &mut Shard, connect: Connect<'_>) -> ConnectionId {
+/// A connection that has said nothing yet.
+pub(crate) fn open(shard: &mut Shard) -> ConnectionId {
     let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
     let opening = Opening { listener: 0, peer, arrival: Arrival::Accepted, room: Room::Free };
-    let id = shard.open(Time::ZERO, opening).expect("there is room");
+    shard.open(Time::ZERO, opening).expect("there is room")
+}
+
+/// A client that has connected. What it is answered is thrown away.
+pub(crate) fn client(shard: &mut Shard, connect: Connect<'_>) -> ConnectionId {
+    let id = open(shard);
     send(shard, id, &Packet::Connect(connect), connect.version);
     id
 }

@@ -128,46 +128,18 @@ pub(crate) fn grace_over(shard: &mut Shard, id: SlotId) {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, SocketAddr};
-
     use super::*;
-    use crate::cause::Level;
     use crate::clients::Timer;
-    use crate::connection::{Arrival, Opening, Room};
-    use crate::journal::Durability;
     use crate::limits::Limits;
-    use crate::places::OwnPlaces;
-    use crate::policy::{BrokerPolicy, ListenerPolicy};
-    use crate::seed::Seeds;
     use crate::setup::Setup;
+    use crate::testing::{open, setup};
     use crate::time::Time;
 
     const GRACE_MS: u64 = 5000;
 
     fn shard() -> Shard {
-        let setup = Setup {
-            shard: 0,
-            shard_count: 1,
-            seeds: Seeds { hash: 1, identity: [2, 3] },
-            limits: Limits { slow_consumer_grace_ms: GRACE_MS, ..Limits::default() },
-            sessions: OwnPlaces::unbounded(),
-            subscriptions: OwnPlaces::unbounded(),
-            broker: BrokerPolicy { sys_interval_s: 0, ..BrokerPolicy::default() },
-            listeners: vec![ListenerPolicy::default()],
-            durability: Durability::Memory,
-            notes: Level::Warn,
-        };
-        Shard::new(setup, Time::ZERO)
-    }
-
-    fn open(shard: &mut Shard) -> SlotId {
-        let opening = Opening {
-            listener: 0,
-            peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
-            arrival: Arrival::Accepted,
-            room: Room::Free,
-        };
-        shard.open(Time::ZERO, opening).expect("there is room")
+        let limits = Limits { slow_consumer_grace_ms: GRACE_MS, ..Limits::default() };
+        Shard::new(Setup { limits, ..setup() }, Time::ZERO)
     }
 
     /// The graces that end within an hour.

@@ -216,36 +216,15 @@ fn take_page(shard: &mut Shard, id: ReadId, found: VecDeque<Message>, next: Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cause::Level;
-    use crate::journal::Durability;
-    use crate::limits::Limits;
     use crate::message::{Parts, Retain};
-    use crate::places::OwnPlaces;
-    use crate::policy::BrokerPolicy;
-    use crate::seed::Seeds;
-    use crate::setup::Setup;
+    use crate::policy::ListenerPolicy;
+    use crate::testing::shard;
     use crate::time::Time;
-
-    fn shard() -> Shard {
-        let setup = Setup {
-            shard: 0,
-            shard_count: 1,
-            seeds: Seeds { hash: 1, identity: [2, 3] },
-            limits: Limits::default(),
-            sessions: OwnPlaces::unbounded(),
-            subscriptions: OwnPlaces::unbounded(),
-            broker: BrokerPolicy { sys_interval_s: 0, ..BrokerPolicy::default() },
-            listeners: Vec::new(),
-            durability: Durability::Memory,
-            notes: Level::Warn,
-        };
-        Shard::new(setup, Time::ZERO)
-    }
 
     /// However often the nearest expiry changes.
     #[test]
     fn one_timer_is_set_for_all_that_expires() {
-        let mut shard = shard();
+        let mut shard = shard(ListenerPolicy::default());
         for expires_ms in [5000, 4000, 6000, 3000, 3000] {
             let expires = Some(Time::from_ms(expires_ms));
             let (qos, retain) = (Qos::AtMostOnce, Retain::Yes);

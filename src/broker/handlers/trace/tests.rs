@@ -1,40 +1,19 @@
 //! Which notes a shard leaves at which level, however the bytes come in.
 
-use std::net::Ipv4Addr;
-
 use ringmq_protocol::{
     Ack, Disconnect, FilterBuf, PacketId, Properties, Qos, Reason, Subscribe, SubscribeOptions,
 };
 
 use super::*;
-use crate::connection::{Opening, Room};
-use crate::journal::Durability;
-use crate::limits::Limits;
 use crate::outbox::SPLICE_BYTES_MIN;
-use crate::places::OwnPlaces;
-use crate::policy::{BrokerPolicy, ListenerPolicy};
-use crate::seed::Seeds;
 use crate::setup::Setup;
+use crate::testing::{open, setup};
 use crate::time::Time;
 
 /// Makes a shard that leaves notes of `level`, lets a client send these bytes in chunks, and gives the notes.
 fn notes(level: Level, bytes: &[u8], chunk_bytes: usize) -> Vec<Note> {
-    let setup = Setup {
-        shard: 0,
-        shard_count: 1,
-        seeds: Seeds { hash: 1, identity: [2, 3] },
-        limits: Limits::default(),
-        broker: BrokerPolicy { sys_interval_s: 0, ..BrokerPolicy::default() },
-        listeners: vec![ListenerPolicy::default()],
-        durability: Durability::Memory,
-        notes: level,
-        sessions: OwnPlaces::unbounded(),
-        subscriptions: OwnPlaces::unbounded(),
-    };
-    let mut shard = Shard::new(setup, Time::ZERO);
-    let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 7));
-    let opening = Opening { listener: 0, peer, arrival: Arrival::Accepted, room: Room::Free };
-    let id = shard.open(Time::ZERO, opening).expect("there is room");
+    let mut shard = Shard::new(Setup { notes: level, ..setup() }, Time::ZERO);
+    let id = open(&mut shard);
     for chunk in bytes.chunks(chunk_bytes) {
         shard.receive(Time::ZERO, id, chunk);
         shard.take_output(id);
