@@ -10,18 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/peer.sh"
 PATH=$PATH:/usr/sbin # where Debian has mosquitto, and where only root looks
 
-host=127.0.0.1
-while [ $# -ge 2 ]; do
-    case $1 in
-        --host) host=$2 ;;
-        --port) tcp_port=$2 ;;
-        --tls-port) tls_port=$2 ;;
-        --cafile) cafile=$2 ;;
-        *) echo "bridge.sh: unknown option $1" >&2; exit 2 ;;
-    esac
-    shift 2
-done
-: "${tcp_port:?--port is missing}" "${tls_port:?--tls-port is missing}" "${cafile:?--cafile is missing}"
+read_options "$@"
 
 # The clients that follow talk to the broker, or to mosquitto.
 at_broker() { broker=(-h "$host" -p "$tcp_port" -V mqttv311); }

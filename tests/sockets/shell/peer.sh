@@ -1,11 +1,27 @@
-# Helpers around the mosquitto clients: publish, listen in the background, wait for a line with a deadline.
-# Sourced by run.sh, which sets `broker` (connection options). Owns the background listeners of one case.
-# shellcheck shell=bash disable=SC2154 # broker is set by run.sh
+# Helpers around the mosquitto clients: read where the broker is, publish, listen in the background, wait for a line with a
+# deadline. Sourced by run.sh and bridge.sh, which set `broker` (connection options). Owns the background listeners of one case.
+# shellcheck shell=bash disable=SC2034,SC2154 # what is set here is read there, and the other way round
 
 # How long any single wait may take. A wait ends with the thing it waits for; this bound only ends a failure.
 DEADLINE_S=10
 
 declare -A listener_fd=() listener_pid=()
+
+# read_options OPTIONS...: sets `host`, `tcp_port`, `tls_port` and `cafile` from the options of the script.
+read_options() {
+    host=127.0.0.1
+    while [ $# -ge 2 ]; do
+        case $1 in
+            --host) host=$2 ;;
+            --port) tcp_port=$2 ;;
+            --tls-port) tls_port=$2 ;;
+            --cafile) cafile=$2 ;;
+            *) echo "${0##*/}: unknown option $1" >&2; exit 2 ;;
+        esac
+        shift 2
+    done
+    : "${tcp_port:?--port is missing}" "${tls_port:?--tls-port is missing}" "${cafile:?--cafile is missing}"
+}
 
 # Ends the case (or the substitution it stands in) with a reason, which run.sh collects.
 fail() {

@@ -10,18 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source-path=SCRIPTDIR
 . "$here/cases.sh"
 
-host=127.0.0.1
-while [ $# -ge 2 ]; do
-    case $1 in
-        --host) host=$2 ;;
-        --port) tcp_port=$2 ;;
-        --tls-port) tls_port=$2 ;;
-        --cafile) cafile=$2 ;;
-        *) echo "run.sh: unknown option $1" >&2; exit 2 ;;
-    esac
-    shift 2
-done
-: "${tcp_port:?--port is missing}" "${tls_port:?--tls-port is missing}" "${cafile:?--cafile is missing}"
+read_options "$@"
 
 # One case in the current lane: prints its line, and fails if it failed. Whatever it started ends with it.
 run_case() {
