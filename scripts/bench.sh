@@ -36,7 +36,7 @@ suite() {
     for package in ringmq ringmq-bench ringmq-suite; do
         cargo build --quiet --release --locked --package "$package"
     done
-    # The bare echo that some scenarios are told beside.
+    # The bare echo that is measured beside some scenarios.
     [ "$1" != run ] || cargo build --quiet --release --locked --package ringmq-ring --example echo_cost
     target_dir=$(scripts/target-dir.sh)
     exec "$target_dir/release/ringmq-suite" "$@"

@@ -32,7 +32,7 @@ pub(crate) struct Scenario {
     pub(crate) runs_of: Option<String>,
     /// Times less than mosquitto that ringmq is to use.
     pub(crate) goal: Option<f64>,
-    /// The window of the bare echo that it is told beside; none if it has no like.
+    /// How many messages the bare echo that is measured beside it has under way; none if there is no such echo.
     pub(crate) echo_window: Option<u32>,
 }
 
