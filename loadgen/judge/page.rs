@@ -4,12 +4,10 @@
 
 mod ratios;
 
-use crate::page::{
-    Cell, Drawn, Head, Line, Mood, Page, Plot, Spread, Tile, Unit, Verdict, grouped, write_columns,
-};
+use crate::page::{Cell, Drawn, Head, Line, Mood, Page, Plot, Spread, Tile, Unit, Verdict, write_columns};
 use crate::report::{Metric, Report};
 use crate::statistics::Finding;
-use crate::words::date_and_time;
+use crate::words::{date_and_time, grouped};
 
 use super::compare::Compared;
 use super::versus::{Name, Told, ToldRound};

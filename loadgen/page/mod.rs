@@ -14,7 +14,7 @@ mod scale;
 use std::fmt::{self, Write};
 
 pub(crate) use plot::{Drawn, Line, Mark, Plot, Side};
-pub(crate) use scale::{Spread, Unit, grouped};
+pub(crate) use scale::{Spread, Unit};
 
 /// The button's script: everything else works without any.
 const SCRIPT: &str = "document.querySelector('button').onclick=()=>{const r=document.documentElement,\

@@ -43,19 +43,6 @@ impl Unit {
     }
 }
 
-/// A whole number with its thousands apart: `3,100,000`.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// Three digits that matter, without zeros at the end.
 fn short(value: f64) -> String {
     let decimals = match value.abs() {
@@ -208,12 +195,6 @@ mod tests {
         ] {
             assert_eq!(unit.show(value), text);
         }
-    }
-
-    #[test]
-    fn thousands_stand_apart() {
-        let all = [0, 999, 1000, 31_000, 3_100_000].map(grouped);
-        assert_eq!(all, ["0", "999", "1,000", "31,000", "3,100,000"]);
     }
 
     #[test]

@@ -3,8 +3,9 @@
 //! Owns the choice of figures. Must never draw.
 
 use crate::latency::{Latency, Summary};
-use crate::page::{Drawn, Line, Mark, Plot, Side, Spread, Unit, grouped};
+use crate::page::{Drawn, Line, Mark, Plot, Side, Spread, Unit};
 use crate::series::{Distribution, Row};
+use crate::words::grouped;
 
 use super::super::Report;
 use super::{drawn, marks};

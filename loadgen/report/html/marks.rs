@@ -2,7 +2,8 @@
 //!
 //! Owns their words. Must never draw.
 
-use crate::page::{Mark, grouped};
+use crate::page::Mark;
+use crate::words::grouped;
 
 use super::super::Report;
 use super::steps;

@@ -10,8 +10,8 @@ mod search;
 mod steps;
 mod tables;
 
-use crate::page::{Head, Mood, Page, Tile, Unit, Verdict, grouped};
-use crate::words::date_and_time;
+use crate::page::{Head, Mood, Page, Tile, Unit, Verdict};
+use crate::words::{date_and_time, grouped};
 
 use super::Report;
 

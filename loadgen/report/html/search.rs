@@ -4,8 +4,9 @@
 
 use std::fmt;
 
-use crate::page::{Cell, Drawn, Line, Mark, Plot, Spread, Unit, grouped, write_columns};
+use crate::page::{Cell, Drawn, Line, Mark, Plot, Spread, Unit, write_columns};
 use crate::search::{Bound, Search, SearchStep};
+use crate::words::grouped;
 
 /// The figure of the bound over the rates that were tried.
 pub(super) fn plot(search: &Search) -> Plot {

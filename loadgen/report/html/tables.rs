@@ -5,8 +5,8 @@
 use std::fmt::{self, Write};
 
 use crate::latency::Summary;
-use crate::page::{Cell, Entry, Unit, escape, grouped, write_columns, write_entries};
-use crate::words::date_and_time;
+use crate::page::{Cell, Entry, Unit, escape, write_columns, write_entries};
+use crate::words::{date_and_time, grouped};
 
 use super::super::{MessageCounts, Report};
 use super::{search, steps};
