@@ -32,6 +32,20 @@ pub(crate) struct Summary {
     pub(crate) max_us: f64,
 }
 
+/// A figure of a summary in microseconds, by the name that a user gives it.
+pub(crate) type NamedFigure = (&'static str, fn(&Summary) -> f64);
+
+/// The figures that a user may ask for.
+pub(crate) const NAMED_FIGURES: &[NamedFigure] = &[
+    ("p50", |summary| summary.p50_us),
+    ("p90", |summary| summary.p90_us),
+    ("p99", |summary| summary.p99_us),
+    ("p99.9", |summary| summary.p999_us),
+    ("p99.99", |summary| summary.p9999_us),
+    ("max", |summary| summary.max_us),
+    ("mean", |summary| summary.mean_us),
+];
+
 impl Latency {
     pub(crate) fn new() -> Latency {
         // Grows with the longest duration, up to 270 KB: many a histogram of a run stays empty.

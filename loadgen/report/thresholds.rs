@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::values;
-use crate::latency::Summary;
+use crate::latency::{NAMED_FIGURES, Summary};
 use crate::plan::Plan;
 use crate::words::{Micros, bytes, grouped, rate};
 
@@ -50,9 +50,6 @@ struct Known {
 /// A distribution, by what stands before the names of its percentiles.
 type Source = (&'static str, Needs, fn(&Report) -> Option<Summary>);
 
-/// A percentile by its name.
-type Percentile = (&'static str, fn(&Summary) -> f64);
-
 /// The distributions that percentiles may be of, by what stands before their names.
 const DISTRIBUTIONS: &[Source] = &[
     ("service.", Needs::Messages, |report| Some(report.traffic.as_ref()?.times.service.summary)),
@@ -60,16 +57,6 @@ const DISTRIBUTIONS: &[Source] = &[
     ("connect.", Needs::Nothing, |report| Some(report.connections.time.summary)),
     ("recovery.", Needs::Nothing, |report| Some(report.connections.recovery.summary)),
     ("", Needs::Messages, |report| Some(report.traffic.as_ref()?.times.latency.summary)),
-];
-
-const PERCENTILES: &[Percentile] = &[
-    ("p50", |summary| summary.p50_us),
-    ("p90", |summary| summary.p90_us),
-    ("p99", |summary| summary.p99_us),
-    ("p99.9", |summary| summary.p999_us),
-    ("p99.99", |summary| summary.p9999_us),
-    ("max", |summary| summary.max_us),
-    ("mean", |summary| summary.mean_us),
 ];
 
 const OTHERS: &[Known] = &[
@@ -138,7 +125,7 @@ const OTHERS: &[Known] = &[
 /// Which figure a threshold is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Figure {
-    /// Places in [`DISTRIBUTIONS`] and [`PERCENTILES`].
+    /// Places in [`DISTRIBUTIONS`] and [`NAMED_FIGURES`].
     Percentile(usize, usize),
     /// A place in [`OTHERS`].
     Other(usize),
@@ -208,7 +195,7 @@ impl Threshold {
         match self.figure {
             Figure::Percentile(distribution, percentile) => {
                 let summary = DISTRIBUTIONS[distribution].2(report).filter(|summary| summary.count > 0)?;
-                Some(PERCENTILES[percentile].1(&summary))
+                Some(NAMED_FIGURES[percentile].1(&summary))
             }
             Figure::Other(at) => {
                 let figure = (OTHERS[at].of)(report)?;
@@ -295,13 +282,13 @@ fn figure(name: &str) -> Option<(Figure, Unit)> {
     }
     DISTRIBUTIONS.iter().enumerate().find_map(|(distribution, (before, ..))| {
         let rest = name.strip_prefix(before)?;
-        let percentile = PERCENTILES.iter().position(|(known, _)| *known == rest)?;
+        let percentile = NAMED_FIGURES.iter().position(|(known, _)| *known == rest)?;
         Some((Figure::Percentile(distribution, percentile), Unit::Us))
     })
 }
 
 fn unknown(name: &str) -> String {
-    let percentiles: Vec<&str> = PERCENTILES.iter().map(|(name, _)| *name).collect();
+    let percentiles: Vec<&str> = NAMED_FIGURES.iter().map(|(name, _)| *name).collect();
     let before: Vec<&str> =
         DISTRIBUTIONS.iter().map(|(before, ..)| *before).filter(|name| !name.is_empty()).collect();
     let others: Vec<&str> = OTHERS.iter().map(|known| known.name).collect();

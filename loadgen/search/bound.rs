@@ -5,26 +5,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::latency::Summary;
+use crate::latency::{NAMED_FIGURES, Summary};
 use crate::scenario::Span;
-
-/// A figure of a summary, with its name.
-type Figure = (&'static str, fn(&Summary) -> f64);
-
-/// The figures that a bound may be about.
-const FIGURES: &[Figure] = &[
-    ("p50", |summary| summary.p50_us),
-    ("p90", |summary| summary.p90_us),
-    ("p99", |summary| summary.p99_us),
-    ("p99.9", |summary| summary.p999_us),
-    ("p99.99", |summary| summary.p9999_us),
-    ("max", |summary| summary.max_us),
-    ("mean", |summary| summary.mean_us),
-];
 
 /// A figure of the latency that must stay below a span.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bound {
+    /// A place in [`NAMED_FIGURES`].
     figure: usize,
     span: Span,
 }
@@ -32,7 +19,7 @@ pub(crate) struct Bound {
 impl Bound {
     /// The figure it is about, in microseconds.
     pub(crate) fn figure_us(&self, summary: &Summary) -> f64 {
-        FIGURES[self.figure].1(summary)
+        NAMED_FIGURES[self.figure].1(summary)
     }
 
     /// What the figure must stay below, in microseconds.
@@ -53,7 +40,7 @@ impl FromStr for Bound {
         let wrong =
             || "a bound is p50, p90, p99, p99.9, p99.99, max or mean, <, and a span: p99<5ms".to_owned();
         let (name, span) = text.split_once('<').ok_or_else(wrong)?;
-        let figure = FIGURES.iter().position(|(known, _)| *known == name.trim()).ok_or_else(wrong)?;
+        let figure = NAMED_FIGURES.iter().position(|(known, _)| *known == name.trim()).ok_or_else(wrong)?;
         let span: Span = span.trim().parse().map_err(|_| wrong())?;
         if span == Span(0) { Err(wrong()) } else { Ok(Bound { figure, span }) }
     }
@@ -61,7 +48,7 @@ impl FromStr for Bound {
 
 impl fmt::Display for Bound {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}<{}", FIGURES[self.figure].0, self.span)
+        write!(out, "{}<{}", NAMED_FIGURES[self.figure].0, self.span)
     }
 }
 
