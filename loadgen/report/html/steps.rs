@@ -1,6 +1,7 @@
 //! The steps of a run whose rate changes by plan: what was asked for in each, and what came of it.
 //!
-//! Owns which interval belongs to which step. Must never compute a figure that the intervals do not hold.
+//! Owns where a step begins and ends on a page, by the number of the step that each interval has. Must never compute a figure
+//! that the intervals do not hold.
 
 use std::fmt;
 
@@ -11,9 +12,6 @@ use crate::series::Row;
 
 use super::super::Report;
 use super::drawn;
-
-/// The stages with which messages begin to flow.
-const FLOWING: [&str; 3] = ["warm-up", "publish", "burst"];
 
 /// One step.
 pub(super) struct Step {
@@ -32,49 +30,28 @@ impl Step {
     }
 }
 
-/// The steps of the first flow that has any; none of a run at one rate.
+/// The steps of the first flow that has any, as far as the run came; none of a run at one rate.
 pub(super) fn steps(report: &Report) -> Vec<Step> {
-    let steps = report.scenario.flows.iter().find_map(|flow| match &flow.pace {
+    let stepped = report.scenario.flows.iter().find_map(|flow| match &flow.pace {
         Pace::Stepped { steps } => Some(steps),
         _ => None,
     });
-    let (Some(steps), Some(begin_s), Some(end_s)) = (steps, began_flowing(report), end_of_measured(report))
-    else {
-        return Vec::new();
-    };
-    let mut found: Vec<Step> = Vec::new();
-    let mut from_s = begin_s;
-    for (at, step) in steps.iter().enumerate() {
-        let is_last = at + 1 == steps.len();
-        let to_s = if is_last { end_s } else { (from_s + step.span.seconds()).min(end_s) };
-        if to_s <= from_s {
-            break;
-        }
-        let whole = whole(report, from_s, to_s);
-        found.push(Step { from_s, to_s, is_first: at == 0, asked_per_s: step.rate_per_s, whole });
-        from_s = to_s;
-    }
-    found
+    let steps = stepped.into_iter().flatten().enumerate();
+    steps.filter_map(|(at, step)| of_rows(at, step.rate_per_s, &report.series)).collect()
 }
 
-fn began_flowing(report: &Report) -> Option<f64> {
-    let begun = report.stages.iter().find(|begun| FLOWING.contains(&begun.stage.as_str()));
-    let row = || report.series.iter().find(|row| FLOWING.contains(&row.phase.as_str()));
-    begun.map(|begun| begun.at_s).or_else(|| row().map(|row| row.at_s - row.span_s))
-}
-
-fn end_of_measured(report: &Report) -> Option<f64> {
-    report.series.iter().rfind(|row| row.is_measured).map(|row| row.at_s)
-}
-
-/// The measured intervals whose middle is between two moments, as one.
-fn whole(report: &Report, from_s: f64, to_s: f64) -> Option<Row> {
-    let is_inside = |row: &&Row| {
-        let middle_s = row.at_s - row.span_s / 2.0;
-        row.is_measured && middle_s >= from_s && middle_s < to_s
-    };
-    let rows: Vec<Row> = report.series.iter().filter(is_inside).cloned().collect();
-    drawn::joined(&rows, f64::MAX).pop()
+/// A step from the intervals that belong to it; none if it was never reached. It ends with what is measured of it.
+fn of_rows(at: usize, asked_per_s: f64, rows: &[Row]) -> Option<Step> {
+    let own: Vec<&Row> = rows.iter().filter(|row| row.step == Some(at as u32)).collect();
+    let measured: Vec<Row> = own.iter().copied().filter(|row| row.is_measured).cloned().collect();
+    let (first, last) = (own.first()?, measured.last().or(own.last().copied())?);
+    Some(Step {
+        from_s: first.at_s - first.span_s,
+        to_s: last.at_s,
+        is_first: at == 0,
+        asked_per_s,
+        whole: drawn::joined(&measured, f64::MAX).pop(),
+    })
 }
 
 /// Latency over the rates of the steps, where there are several rates.
