@@ -8,6 +8,8 @@ use std::io;
 use ringmq_protocol::{DecodeError, PacketType, Reason, Version};
 use ringmq_ring::Closed;
 
+use crate::tls;
+
 /// What went wrong with one connection.
 #[derive(Debug)]
 pub(crate) enum Fault {
@@ -48,7 +50,7 @@ impl fmt::Display for Fault {
             Fault::Closed(Closed::Reset) => write!(out, "the broker reset the connection"),
             Fault::Closed(Closed::Error(errno)) => write!(out, "{}", io::Error::from_raw_os_error(*errno)),
             Fault::Closed(Closed::ByUs) => write!(out, "closed by ourselves"),
-            Fault::Tls(error) => write!(out, "TLS: {error}"),
+            Fault::Tls(error) => write!(out, "TLS: {}", tls::sentence(error)),
             Fault::Unanswered(Version::V5) => write!(
                 out,
                 "the broker closed the connection before CONNACK; if it does not speak MQTT 5.0, use --mqtt 3.1.1"

@@ -2,6 +2,7 @@
 //!
 //! Owns keys and records. Must never know a socket or MQTT.
 
+mod sentence;
 mod trust;
 
 use std::io::{Read, Write};
@@ -12,6 +13,7 @@ use rustls::{ClientConfig, ClientConnection};
 
 use crate::fault::Fault;
 
+pub(crate) use sentence::sentence;
 pub(crate) use trust::{Trust, client_config};
 
 /// Plain bytes read at a time: a whole record.

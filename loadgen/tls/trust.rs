@@ -13,6 +13,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
+use super::sentence::{self, sentence};
+
 /// What the command line says about TLS.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trust {
@@ -43,7 +45,7 @@ pub(crate) fn client_config(trust: &Trust) -> Result<Arc<ClientConfig>, String> 
             let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, &error))?;
             builder
                 .with_client_auth_cert(read_certificates(certificates)?, key)
-                .map_err(|error| format!("the client certificate and its key: {error}"))?
+                .map_err(|error| format!("the client certificate and its key: {}", sentence(&error)))?
         }
     };
     if !trust.resume {
@@ -62,7 +64,12 @@ fn verifier(trust: &Trust, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn Ser
     };
     let mut roots = RootCertStore::empty();
     for certificate in read_certificates(file)? {
-        roots.add(certificate).map_err(|error| unreadable(file, &error))?;
+        roots.add(certificate).map_err(|error| match error {
+            Error::InvalidCertificate(why) => {
+                format!("{}: a certificate {}", file.display(), sentence::certificate(&why))
+            }
+            other => unreadable(file, &sentence(&other)),
+        })?;
     }
     let built = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build();
     built.map(|verifier| verifier as Arc<dyn ServerCertVerifier>).map_err(|error| unreadable(file, &error))
