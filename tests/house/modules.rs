@@ -88,7 +88,7 @@ const ANYTHING: &[&str] = &["*"];
 /// What may be taken from `topics` by those who keep something of it, but not the tables.
 const FROM_TOPICS: &[(&str, &[&str])] = &[
     ("connection", &["InboundAliases", "OutboundAliases"]),
-    ("session", &["FilterId", "GroupId", "RouteKey"]),
+    ("session", &["FilterId", "GroupId", "GroupName", "RouteKey"]),
     ("policy", &["ShareStrategy"]),
     ("publication", &["Fingerprint", "KnownTopic"]),
     ("clients", &["ShardSet"]),

@@ -186,9 +186,10 @@ pub(crate) fn orphans(shard: &mut Shard, id: SlotId) -> Vec<Orphan> {
     let Some(outgoing) = session.outgoing_if_any() else { return Vec::new() };
     let begun = outgoing.inflight.drain().into_iter().map(|delivery| (delivery, Begun::Yes));
     let waiting = outgoing.backlog.drain().into_iter().map(|delivery| (delivery, Begun::No));
-    let groups = &shard.topics.groups;
+    let (groups, left) = (&shard.topics.groups, outgoing.left.take());
     let orphan = |(delivery, begun): (Delivery, Begun)| {
-        let name = groups.name(delivery.group?)?.clone();
+        let group = delivery.group?;
+        let name = groups.name(group).or_else(|| left.as_ref()?.name(group))?.clone();
         may_pass_on(&delivery, begun).then_some(Orphan { message: delivery.message, name })
     };
     begun.chain(waiting).filter_map(orphan).collect()

@@ -66,7 +66,7 @@ fn remove_shared(shard: &mut Shard, session_id: SlotId, share: &str, filter: &st
     });
     let Some((group, update)) = removed else { return Reason::NoSubscriptionExisted };
     if let Some(session) = shard.clients.sessions.get_mut(session_id) {
-        session.remove_group(group);
+        session.remove_group(group, &update.name);
     }
     shard.setup.subscriptions.give_back();
     announce::group(shard, &update);

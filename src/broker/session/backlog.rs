@@ -111,6 +111,11 @@ impl Backlog {
         Some(delivery)
     }
 
+    /// Everything, to look at.
+    pub(crate) fn deliveries(&self) -> impl Iterator<Item = &Delivery> {
+        self.waiting.iter()
+    }
+
     /// Takes everything.
     pub(crate) fn drain(&mut self) -> Vec<Delivery> {
         std::mem::take(self).waiting.into()

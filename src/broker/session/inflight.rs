@@ -193,6 +193,14 @@ impl Inflight {
         self.steps.get(usize::from(self.resend))
     }
 
+    /// All messages not yet received by the client, in no order that means anything.
+    pub(crate) fn deliveries(&self) -> impl Iterator<Item = &Delivery> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Publish(delivery) => Some(delivery),
+            Step::Pubrel | Step::Free => None,
+        })
+    }
+
     /// All messages not yet received by the client, oldest first; leaves nothing under way.
     pub(crate) fn drain(&mut self) -> Vec<Delivery> {
         let mut deliveries = Vec::new();

@@ -6,6 +6,7 @@
 pub(crate) mod backlog;
 pub(crate) mod filters;
 pub(crate) mod inflight;
+pub(crate) mod left;
 pub(crate) mod reads;
 pub(crate) mod received;
 pub(crate) mod will;
@@ -23,6 +24,7 @@ use crate::topics::{FilterId, GroupId, RouteKey};
 use backlog::{Backlog, Drops};
 use filters::Filters;
 use inflight::Inflight;
+use left::LeftGroups;
 use reads::Reads;
 use received::Received;
 use will::Will;
@@ -139,6 +141,8 @@ pub(crate) struct Outgoing {
     pub(crate) drops: Drops,
     /// There while the backlog is full and refuses messages.
     pub(crate) full: Option<Box<Full>>,
+    /// Groups of which some of this may be, though the session has left them.
+    pub(crate) left: Option<Box<LeftGroups>>,
 }
 
 /// What goes with a full backlog that refuses messages.
@@ -260,16 +264,6 @@ impl Session {
     /// Notes a shared subscription that is new.
     pub(crate) fn add_group(&mut self, id: GroupId) {
         self.groups.get_or_insert_default().push(id);
-    }
-
-    /// Forgets a shared subscription.
-    pub(crate) fn remove_group(&mut self, id: GroupId) {
-        if let Some(groups) = &mut self.groups {
-            groups.retain(|&held| held != id);
-            if groups.is_empty() {
-                self.groups = None;
-            }
-        }
     }
 
     /// The shared groups it is a member of.

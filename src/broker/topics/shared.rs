@@ -80,7 +80,7 @@ impl MemberCounts {
 }
 
 /// Number of a group on the shard that gave it. One that is out of date finds nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct GroupId(SlotId);
 
 /// What names a group on the whole server [MQTT-4.8.2-1].
