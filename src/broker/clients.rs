@@ -140,13 +140,6 @@ impl Clients {
         }
     }
 
-    /// What is written to a connection from now on, and what it holds, must not leave before the letters written so far.
-    pub(crate) fn hold_behind_letters(&mut self, id: SlotId) {
-        if let Some(connection) = self.connections.get_mut(id) {
-            connection.flow.behind_letters |= self.trays.letters_waiting() > 0;
-        }
-    }
-
     /// Writes the acknowledgement of a publish. It must not leave before the letters that carry what it acknowledges.
     pub(crate) fn acknowledge(&mut self, id: SlotId, kind: PacketType, packet_id: PacketId, reason: Reason) {
         self.write_behind(id, Behind::Letters, |out, version| {

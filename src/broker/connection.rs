@@ -133,7 +133,8 @@ pub(crate) struct Flow {
     pub(crate) grace: Option<TimerId>,
     /// The session has more to send once the queue drains.
     pub(crate) hungry: bool,
-    /// An acknowledgement among the unsent bytes must not leave before letters that were written with it.
+    /// The unsent bytes must not leave before letters that wait: an acknowledgement is among them that was written with
+    /// such, or the CONNACK, which does not overtake the client's connection before.
     pub(crate) behind_letters: bool,
     /// It is held back until such letters are in their mailboxes.
     pub(crate) is_held: bool,

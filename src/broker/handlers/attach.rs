@@ -43,8 +43,6 @@ pub(crate) fn attach(shard: &mut Shard, id: SlotId, packet: &Connect<'_>) {
     shared::set_presence(shard, session, Presence::Connected);
     shard.clients.counters.connects_accepted += 1;
     trace::connected(shard, id, packet, found);
-    // Behind the last bytes of the connection before, which may wait for letters themselves.
-    shard.clients.hold_behind_letters(id);
     connack::connack(shard, id, found, &properties);
     refill::resume(shard, session);
 }
@@ -146,6 +144,8 @@ fn agree(shard: &mut Shard, id: SlotId, session_id: SlotId, packet: &Connect<'_>
     }
     connection.stage = Stage::Connected;
     connection.session = Some(session_id);
+    // Whatever may hold back the last bytes of the connection before holds back the first of this one as well.
+    connection.flow.behind_letters = true;
     clients.counters.handshakes -= 1;
     crate::handlers::timers::watch(clients, id);
 }

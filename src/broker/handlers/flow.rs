@@ -128,18 +128,21 @@ pub(crate) fn grace_over(shard: &mut Shard, id: SlotId) {
 
 #[cfg(test)]
 mod tests {
+    use ringmq_protocol::{Disconnect, Packet, PacketId, PacketType, Properties, Reason, Version};
+
     use super::*;
     use crate::clients::Timer;
+    use crate::letter::{Letter, MemoryState};
     use crate::limits::Limits;
     use crate::setup::Setup;
-    use crate::testing::{open, setup};
+    use crate::testing::{connect, open, setup};
     use crate::time::Time;
 
     const GRACE_MS: u64 = 5000;
 
     fn shard() -> Shard {
         let limits = Limits { slow_consumer_grace_ms: GRACE_MS, ..Limits::default() };
-        Shard::new(Setup { limits, ..setup() }, Time::ZERO)
+        Shard::new(Setup { shard_count: 2, limits, ..setup() }, Time::ZERO)
     }
 
     /// The graces that end within an hour.
@@ -186,5 +189,64 @@ mod tests {
         assert_eq!(shard.counters().ended_by(Cause::SlowConsumer), 0);
         shard.tick(Time::from_ms(full_at + GRACE_MS));
         assert_eq!(shard.counters().ended_by(Cause::SlowConsumer), 1);
+    }
+
+    /// What a client sends, the bytes that answer it left in the tray.
+    fn send(shard: &mut Shard, id: SlotId, packet: &Packet<'_>) {
+        let mut bytes = Vec::new();
+        packet.encode(Version::V5, &mut bytes);
+        shard.receive(Time::ZERO, id, &bytes);
+    }
+
+    /// A letter for the other shard, which waits until it is taken.
+    fn post(shard: &mut Shard) {
+        shard.clients.trays.post(1, Letter::Memory(MemoryState::Free));
+    }
+
+    /// The connections of which bytes leave, in that order.
+    fn leave(shard: &mut Shard) -> Vec<SlotId> {
+        let sends = shard.take_sends();
+        let closed = shard.take_orders().into_iter().filter_map(|order| match order {
+            Order::Close(id) => Some(id),
+            _ => None,
+        });
+        let closed: Vec<SlotId> = closed.collect();
+        closed.into_iter().chain(sends).collect()
+    }
+
+    /// A shard and a client of it whose connection is behind. The network has not taken an acknowledgement, though the
+    /// letter before it is in its mailbox.
+    fn behind(client_id: &str) -> (Shard, SlotId) {
+        let mut shard = shard();
+        let id = open(&mut shard);
+        send(&mut shard, id, &Packet::Connect(connect(Version::V5, client_id)));
+        assert_eq!(leave(&mut shard), [id]);
+        take_output(&mut shard, id);
+        shard.stalled(id);
+        post(&mut shard);
+        shard.clients.acknowledge(id, PacketType::Puback, PacketId::MIN, Reason::Success);
+        shard.trays().take_bundle(1).expect("the letter waits");
+        assert_eq!(leave(&mut shard), []);
+        (shard, id)
+    }
+
+    #[test]
+    fn the_last_bytes_of_an_old_connection_leave_before_the_first_of_a_new_one() {
+        let seeds = shard().setup.seeds;
+        let client_id = (0..100).map(|n| n.to_string()).find(|id| seeds.home(id, 2) == 0);
+        let client_id = client_id.as_deref().expect("one of them is at home here");
+        let goodbye =
+            Packet::Disconnect(Disconnect { reason: Reason::Success, properties: Properties::EMPTY });
+        for goodbye in [None, Some(goodbye)] {
+            let (mut shard, old) = behind(client_id);
+            goodbye.into_iter().for_each(|goodbye| send(&mut shard, old, &goodbye));
+            let new = open(&mut shard);
+            send(&mut shard, new, &Packet::Connect(connect(Version::V5, client_id)));
+            post(&mut shard);
+            let mut left = leave(&mut shard);
+            shard.trays().take_bundle(1).expect("the letter waits");
+            left.extend(leave(&mut shard));
+            assert_eq!(left, [old, new]);
+        }
     }
 }

@@ -117,7 +117,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a connection that takes over is answered before the old one",
         file: "handlers/attach.rs",
-        from: "shard.clients.hold_behind_letters(id);",
+        from: "connection.flow.behind_letters = true;",
         to: "",
     },
     Mutant {
