@@ -2,6 +2,8 @@
 //!
 //! Owns the dice. The operations do not depend on the number of shards, so that one plan can be tried with any.
 
+mod causal;
+
 use ringmq_broker::policy::{BacklogFull, Overlapping};
 use ringmq_broker::topics::ShareStrategy;
 use ringmq_protocol::{Qos, Reason, RetainHandling, SubscribeOptions, Version};
@@ -51,6 +53,15 @@ pub struct Plan {
 impl Plan {
     /// The plan of a seed.
     pub fn new(seed: u64, shard_count: u16) -> Plan {
+        if causal::is_for(seed) {
+            causal::plan(seed, shard_count)
+        } else {
+            Plan::of_all_kinds(seed, shard_count)
+        }
+    }
+
+    /// A plan in which anything may happen.
+    fn of_all_kinds(seed: u64, shard_count: u16) -> Plan {
         let mut random = Random::new(seed, 2);
         let clients = random.between(2, 7);
         let versions =
