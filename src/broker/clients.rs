@@ -41,6 +41,8 @@ pub(crate) enum Timer {
     HeldPublishes,
     /// A session goes on looking for retained messages.
     RetainedReads(SlotId),
+    /// Questions about retained messages are answered again.
+    RetainedQuestions,
     /// A round of `$SYS` topics is due.
     Sys,
 }

@@ -5,8 +5,8 @@
 //! then asks for retained messages finds what these letters brought. A letter may cause only letters of lower rank: handoff
 //! (the shell's own) > route, retained question > publish, retained answer > receipt. A shared publish whose group has moved
 //! on is passed along with one `hop` more, and each hop ranks below the one before, so that this ends as well. One
-//! exception is bounded by itself: a retained answer may cause the question for the next page, as each session has
-//! one question under way at most.
+//! exception is bounded by itself: a retained answer may cause the question for the next page, as each session
+//! waits for one answer at most.
 
 use std::sync::Arc;
 

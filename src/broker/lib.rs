@@ -91,6 +91,7 @@ pub mod pages;
 pub mod places;
 pub mod policy;
 mod publication;
+mod questions;
 pub mod seed;
 mod session;
 mod sessions;

@@ -34,6 +34,9 @@ pub struct Limits {
     pub retained_count_max: usize,
     /// Bytes of retained messages. As above.
     pub retained_bytes_max: usize,
+    /// Topics that are looked at in one turn for what other shards ask about retained messages, all their questions
+    /// together. The rest of the questions is answered in later turns.
+    pub retained_looked_at_max: usize,
     /// Bytes of the wills of all sessions. A CONNECT that goes beyond is refused with 0x97.
     pub will_bytes_max: usize,
     /// Bytes of all messages held in memory: in flight, waiting, retained, half received, and on their way from this
@@ -64,6 +67,7 @@ impl Limits {
         slow_consumer_grace_ms: 30_000,
         retained_count_max: 1_000_000,
         retained_bytes_max: 256 << 20,
+        retained_looked_at_max: 16 << 10,
         will_bytes_max: 256 << 20,
         message_bytes_max: 1 << 30,
         letters_waiting_max: 8192,

@@ -16,6 +16,7 @@ use crate::handlers::{announce::Announced, end, flow, fullness, letters, memory,
 use crate::message::Message;
 use crate::outbox::Outbox;
 use crate::policy::ListenerPolicy;
+use crate::questions::Questions;
 use crate::seed::{Identifiers, ShardId};
 use crate::setup::Setup;
 use crate::slab::SlotId;
@@ -51,6 +52,8 @@ pub struct Shard {
     pub(crate) retained_timer: Option<(Time, TimerId)>,
     /// Reads of retained messages begun so far: tells them apart.
     pub(crate) reads_begun: u32,
+    /// What other shards ask about retained messages.
+    pub(crate) questions: Questions,
     /// A session that ends because another takes its place.
     pub(crate) replaced: Option<SlotId>,
     /// Whether [`Shard::shut_down`] was called.
@@ -108,6 +111,7 @@ impl Shard {
             scratch: Scratch::default(),
             retained_timer: None,
             reads_begun: 0,
+            questions: Questions::new(setup.limits.retained_looked_at_max),
             replaced: None,
             is_stopping: false,
             setup,

@@ -3,7 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use ringmq_protocol::{
-    Connect, FilterBuf, Packet, PacketId, Properties, Qos, Subscribe, SubscribeOptions, Version,
+    Connect, FilterBuf, Packet, PacketId, Properties, Qos, Subscribe, SubscribeOptions, TopicFilterBuf,
+    Unsubscribe, Version,
 };
 
 use crate::cause::Level;
@@ -12,7 +13,7 @@ use crate::journal::Durability;
 use crate::limits::Limits;
 use crate::places::OwnPlaces;
 use crate::policy::{BrokerPolicy, ListenerPolicy};
-use crate::seed::Seeds;
+use crate::seed::{Seeds, ShardId};
 use crate::setup::Setup;
 use crate::shard::Shard;
 use crate::time::Time;
@@ -37,6 +38,11 @@ pub(crate) fn setup() -> Setup {
 /// A shard without peers and with one listener.
 pub(crate) fn shard(listener: ListenerPolicy) -> Shard {
     Shard::new(Setup { listeners: vec![listener], ..setup() }, Time::ZERO)
+}
+
+/// One of several shards, with one listener.
+pub(crate) fn one_of(shard: ShardId, shard_count: u16, limits: Limits, listener: ListenerPolicy) -> Shard {
+    Shard::new(Setup { shard, shard_count, limits, listeners: vec![listener], ..setup() }, Time::ZERO)
 }
 
 /// What a client says that wants nothing special.
@@ -83,4 +89,13 @@ pub(crate) fn subscribe(shard: &mut Shard, id: ConnectionId, filter: &str, qos: 
     let properties = Properties::EMPTY;
     let subscribe = Subscribe { packet_id: PacketId::MIN, properties, filters: filters.as_filters() };
     send(shard, id, &Packet::Subscribe(subscribe), version);
+}
+
+/// A client unsubscribes.
+pub(crate) fn unsubscribe(shard: &mut Shard, id: ConnectionId, filter: &str, version: Version) {
+    let mut filters = TopicFilterBuf::new();
+    filters.push(filter);
+    let properties = Properties::EMPTY;
+    let unsubscribe = Unsubscribe { packet_id: PacketId::MIN, properties, filters: filters.as_filters() };
+    send(shard, id, &Packet::Unsubscribe(unsubscribe), version);
 }

@@ -50,6 +50,7 @@ const BROKER: &[Row] = &[
     ("places", &[]),
     ("policy", &["topics"]),
     ("publication", &["message", "topics"]),
+    ("questions", &["letter", "seed", "slab"]),
     ("seed", &[]),
     ("session", &["deadlines", "letter", "message", "policy", "seed", "slab", "time", "topics"]),
     ("sessions", &["session", "slab"]),

@@ -1,7 +1,7 @@
 //! Letters from another shard: which handler each is for, and the messages enclosed in them.
 
 use crate::bundle::{Bundle, Enclosures};
-use crate::handlers::{announce, deliver, fan_out, fullness, memory, retained, shared, sys};
+use crate::handlers::{announce, deliver, fan_out, fullness, memory, questions, retained, shared, sys};
 use crate::letter::{Enclosed, Letter};
 use crate::publication::{Publication, Publisher};
 use crate::seed::ShardId;
@@ -27,7 +27,7 @@ fn handle(shard: &mut Shard, from: ShardId, letter: Letter, enclosures: &mut Enc
         Letter::Group(change) => announce::group_changed(shard, from, &change),
         Letter::RoutesKnown(number) => announce::known(shard, from, number),
         Letter::Retain(content) => retained::keep_content(shard, content),
-        Letter::RetainedQuestion(question) => retained::question(shard, from, &question),
+        Letter::RetainedQuestion(question) => questions::asked(shard, from, question),
         Letter::RetainedAnswer(answer) => retained::answer(shard, *answer),
         Letter::Memory(state) => memory::told(shard, from, state),
         Letter::Backlog(change) => fullness::changed_elsewhere(shard, from, &change),

@@ -20,6 +20,7 @@ pub(crate) mod held;
 pub(crate) mod letters;
 pub(crate) mod memory;
 pub(crate) mod publish;
+pub(crate) mod questions;
 pub(crate) mod receive;
 pub(crate) mod refill;
 pub(crate) mod retained;

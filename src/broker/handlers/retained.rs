@@ -20,8 +20,8 @@ use crate::topics::{Entry, PageQuery, is_wildcard};
 /// Messages in one page, and topics looked at for one page.
 const PAGE_ITEMS_MAX: usize = 256;
 const PAGE_SCAN_MAX: usize = 4096;
-/// How long a session that has had its share waits before it looks for more, in milliseconds.
-const PAUSE_MS: u64 = 1;
+/// How long who has had its share waits before it looks for more, in milliseconds.
+pub(crate) const PAUSE_MS: u64 = 1;
 /// Expired messages removed at a time.
 const EXPIRE_MAX: usize = 1024;
 
@@ -153,7 +153,7 @@ fn ask(shard: &mut Shard, at: ShardId, question: RetainedQuestion) -> Progress {
         shard.clients.trays.post(at, Letter::RetainedQuestion(Box::new(question)));
         return Progress::None;
     }
-    let (found, next, scanned) = page(shard, &question);
+    let (found, next, scanned) = page(shard, &question, PAGE_SCAN_MAX);
     take_page(shard, question.read, found, next);
     Progress::Looked(scanned)
 }
@@ -175,24 +175,22 @@ pub(crate) fn go_on(shard: &mut Shard, session_id: SlotId) {
     refill::refill(shard, session_id);
 }
 
-fn page(shard: &Shard, question: &RetainedQuestion) -> (VecDeque<Message>, Option<Box<str>>, usize) {
+/// The page that a question asks for, where to go on, and how many topics were looked at for it: `scan_max` at most, if
+/// that is less than a page may take.
+pub(crate) fn page(
+    shard: &Shard,
+    question: &RetainedQuestion,
+    scan_max: usize,
+) -> (VecDeque<Message>, Option<Box<str>>, usize) {
     let query = PageQuery {
         filter: &question.filter,
         after: question.after.as_deref(),
-        scan_max: PAGE_SCAN_MAX,
+        scan_max: scan_max.min(PAGE_SCAN_MAX),
         items_max: PAGE_ITEMS_MAX,
         now: shard.clients.now,
     };
     let page = shard.topics.retained.page(&query);
     (page.items.into_iter().map(|(_, message)| message.clone()).collect(), page.next, page.scanned)
-}
-
-/// Another shard asks for a page.
-pub(crate) fn question(shard: &mut Shard, from: ShardId, question: &RetainedQuestion) {
-    let (found, next, _) = page(shard, question);
-    let found = found.iter().map(Message::to_across).collect();
-    let answer = RetainedAnswer { read: question.read, found, next };
-    shard.clients.trays.post(from, Letter::RetainedAnswer(Box::new(answer)));
 }
 
 /// A page came from another shard.

@@ -3,7 +3,7 @@
 use crate::cause::{Cause, Ending};
 use crate::clients::{Clients, Timer};
 use crate::connection::Stage;
-use crate::handlers::{end, flow, fullness, held, retained, session_end, sys, will};
+use crate::handlers::{end, flow, fullness, held, questions, retained, session_end, sys, will};
 use crate::shard::Shard;
 use crate::slab::SlotId;
 
@@ -18,6 +18,7 @@ pub(crate) fn fire(shard: &mut Shard, timer: Timer) {
         Timer::BacklogExpiry(id) => fullness::expire(shard, id),
         Timer::HeldPublishes => held::go_on(shard),
         Timer::RetainedReads(id) => retained::go_on(shard, id),
+        Timer::RetainedQuestions => questions::go_on(shard),
         Timer::Sys => sys::round(shard),
     }
 }

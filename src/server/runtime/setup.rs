@@ -57,6 +57,7 @@ fn limits(limits: &config::Limits, shard_count: u16) -> Limits {
         slow_consumer_grace_ms: grace_ms,
         retained_count_max: part_usize(limits.retained_count_max.into()),
         retained_bytes_max: part_usize(limits.retained_bytes_max),
+        retained_looked_at_max: Limits::default().retained_looked_at_max,
         will_bytes_max: part_usize(limits.will_bytes_max),
         message_bytes_max: part_usize(limits.message_bytes_max),
         letters_waiting_max: limits.mailbox_letters_max as usize,
