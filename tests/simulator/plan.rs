@@ -94,6 +94,7 @@ fn setup(seed: u64, shard_count: u16, random: &mut Random) -> WorldSetup {
     setup.limits.bundle_letters_max = *random.pick(&[1, 1, 2, 1024]);
     setup.limits.send_queue_bytes_max = *random.pick(&[300, 2000, 2 << 20]);
     setup.limits.slow_consumer_grace_ms = *random.pick(&[0, 2000, 30_000]);
+    setup.limits.retained_looked_at_max = *random.pick(&[1, 3, 16 << 10]);
     setup.broker.overlapping = *random.pick(&[Overlapping::Once, Overlapping::Once, Overlapping::Each]);
     setup.broker.share_strategy = *random.pick(&[
         ShareStrategy::RoundRobin,

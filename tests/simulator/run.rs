@@ -200,12 +200,15 @@ impl Simulation {
         Ok(())
     }
 
-    /// Turns until nothing moves.
+    /// Turns until nothing moves, and nothing is put off to the coming turn.
     fn settle(&mut self) -> Result<(), Complaint> {
         for _ in 0..TURNS_MAX {
             self.turn()?;
             if self.world.is_quiet() && !self.has_mail() {
-                return Ok(());
+                if !self.world.puts_off() {
+                    return Ok(());
+                }
+                self.world.pass_ms(1);
             }
         }
         Err("the world does not come to rest".into())

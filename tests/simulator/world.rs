@@ -311,6 +311,11 @@ impl World {
         self.shards.iter().filter_map(Shard::deadline).min()
     }
 
+    /// Whether something waits for the next millisecond, as shards let work wait of which there is much.
+    pub(crate) fn puts_off(&self) -> bool {
+        self.next_deadline().is_some_and(|at| at <= self.now.plus_ms(1))
+    }
+
     /// Whether no byte, letter or connection is under way but what cannot move: bytes for clients that do not read,
     /// bytes on sockets that are not read.
     pub fn is_quiet(&mut self) -> bool {

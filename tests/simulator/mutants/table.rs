@@ -199,6 +199,18 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         to: "if parts.payload.is_empty() {",
     },
     Mutant {
+        name: "what other shards ask waits for ever",
+        file: "handlers/questions.rs",
+        from: "    shard.questions.go_on();\n",
+        to: "",
+    },
+    Mutant {
+        name: "a page that is cut short is the last one",
+        file: "topics/retained.rs",
+        from: "return Page { items, next: Some((&**topic).into()), scanned };",
+        to: "return Page { items, next: None, scanned };",
+    },
+    Mutant {
         name: "letters in a mailbox take no memory",
         file: "trays.rs",
         from: "self.meter.add(bytes);\n        self.meter.sub(self.bytes_under_way);\n        self.bytes_under_way = bytes;",
