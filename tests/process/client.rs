@@ -169,12 +169,35 @@ impl<S: Stream> Client<S> {
 
     /// Keeps a message on a topic.
     pub(crate) fn retain(&mut self, topic: &str, payload: &[u8]) {
-        let packet_id = self.new_id();
-        let Packet::Publish(publish) = publish_packet(topic, payload, Some(packet_id)) else {
-            unreachable!()
-        };
-        self.send(&Packet::Publish(Publish { retain: true, ..publish }));
+        self.send_retained(&[topic.to_owned()], payload);
         assert!(matches!(self.next(), Received::Puback(_, reason) if (reason as u8) < 0x80));
+    }
+
+    /// Publishes to each topic at QoS 1, in one piece, and waits for nothing.
+    pub(crate) fn send_at_least_once(&mut self, topics: &[String], payload: &[u8]) {
+        self.send_each(topics, payload, |publish| publish);
+    }
+
+    /// The same with RETAIN 1.
+    pub(crate) fn send_retained(&mut self, topics: &[String], payload: &[u8]) {
+        self.send_each(topics, payload, |publish| Publish { retain: true, ..publish });
+    }
+
+    fn send_each(&mut self, topics: &[String], payload: &[u8], with: fn(Publish<'_>) -> Publish<'_>) {
+        let mut bytes = Vec::new();
+        for topic in topics {
+            let publish = Publish {
+                dup: false,
+                qos: Qos::AtLeastOnce,
+                retain: false,
+                topic,
+                packet_id: Some(self.new_id()),
+                properties: Properties::EMPTY,
+                payload,
+            };
+            Packet::Publish(with(publish)).encode(self.version, &mut bytes);
+        }
+        self.write(&bytes);
     }
 
     pub(crate) fn acknowledge(&mut self, packet_id: PacketId) {

@@ -29,6 +29,19 @@ impl Figures {
         statuses.map(|status| field(&status, "voluntary_ctxt_switches:")).sum()
     }
 
+    /// How often the thread of each shard went to sleep by itself.
+    pub(crate) fn sleeps_of_shards(&self, shards: u16) -> Vec<u64> {
+        let mut sleeps = vec![0; usize::from(shards)];
+        for task in fs::read_dir(self.folder.join("task")).expect("the process runs").flatten() {
+            let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
+            let name = status.lines().next().and_then(|line| line.strip_prefix("Name:\tshard-"));
+            if let Some(shard) = name.and_then(|number| number.parse::<usize>().ok()) {
+                sleeps[shard] = field(&status, "voluntary_ctxt_switches:");
+            }
+        }
+        sleeps
+    }
+
     /// Resident memory in KiB.
     pub(crate) fn resident_kib(&self) -> u64 {
         field(&self.read("status"), "VmRSS:")

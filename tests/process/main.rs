@@ -23,6 +23,7 @@ mod listeners;
 mod locked_memory;
 mod logs;
 mod resets;
+mod retained_order;
 mod slow;
 mod start;
 mod stop;
