@@ -29,6 +29,8 @@ pub(crate) enum Homes {
     Apart,
     /// That many shards; the names of the clients decide.
     Spread(u16),
+    /// Three shards and publishes with RETAIN 1: publishers on shard 0, subscribers and the kept messages on these.
+    Retained { subscribers: ShardId, kept: ShardId },
 }
 
 /// What a round is like.
@@ -81,15 +83,16 @@ impl Crowd {
             Homes::One => 1,
             Homes::Apart => 2,
             Homes::Spread(shards) => shards,
+            Homes::Retained { .. } => 3,
         });
         for number in 0..plan.subscribers {
-            let client = connect(&mut desk, 's', number, place(plan.homes, 1));
-            desk.subscribe(client, &[&filter(plan.shape, number)], plan.qos);
+            let client = connect(&mut desk, 's', number, subscribers_home(plan.homes));
+            desk.subscribe(client, &[&filter(&plan, &desk, number)], plan.qos);
         }
         let publishers: Vec<Client> = (0..plan.publishers)
-            .map(|number| connect(&mut desk, 'p', number, place(plan.homes, 0)))
+            .map(|number| connect(&mut desk, 'p', number, publishers_home(plan.homes)))
             .collect();
-        let batches = (0..plan.publishers).map(|number| batch(&plan, number)).collect();
+        let batches = (0..plan.publishers).map(|number| batch(&plan, &desk, number)).collect();
         Crowd { desk, plan, publishers, batches }
     }
 
@@ -130,8 +133,16 @@ impl Crowd {
     }
 }
 
-fn place(homes: Homes, apart: ShardId) -> Option<ShardId> {
-    (homes == Homes::Apart).then_some(apart)
+fn publishers_home(homes: Homes) -> Option<ShardId> {
+    matches!(homes, Homes::Apart | Homes::Retained { .. }).then_some(0)
+}
+
+fn subscribers_home(homes: Homes) -> Option<ShardId> {
+    match homes {
+        Homes::One | Homes::Spread(_) => None,
+        Homes::Apart => Some(1),
+        Homes::Retained { subscribers, .. } => Some(subscribers),
+    }
 }
 
 /// Connects client `number` of a kind, under a name whose home is `shard` if one is wanted.
@@ -142,17 +153,29 @@ fn connect(desk: &mut Desk, kind: char, number: usize, shard: Option<ShardId>) -
     desk.connect(&name, 0)
 }
 
-fn filter(shape: Shape, number: usize) -> String {
-    match shape {
+fn filter(plan: &Plan, desk: &Desk, number: usize) -> String {
+    match plan.shape {
         Shape::Everyone => packets::ALL_TOPICS.to_owned(),
-        Shape::Pairs => packets::topic(number),
+        Shape::Pairs => topic(plan, desk, number),
         Shape::Shared => format!("$share/bench/{}", packets::ALL_TOPICS),
     }
 }
 
-fn batch(plan: &Plan, publisher: usize) -> Vec<u8> {
-    let (topic, payload) = (packets::topic(publisher), vec![0x5A; plan.payload_bytes]);
-    (1..=plan.window).flat_map(|id| packets::publish(&topic, plan.qos, id, &payload)).collect()
+/// The topic of publisher `number`; where it matters, one whose retained message is kept on the shard of the plan.
+fn topic(plan: &Plan, desk: &Desk, number: usize) -> String {
+    let Homes::Retained { kept, .. } = plan.homes else { return packets::topic(number) };
+    let mut names = (number..).step_by(plan.publishers).map(packets::topic);
+    names.find(|name| desk.home(name) == kept).expect("some name has its home on each shard")
+}
+
+fn batch(plan: &Plan, desk: &Desk, publisher: usize) -> Vec<u8> {
+    let (topic, payload) = (topic(plan, desk, publisher), vec![0x5A; plan.payload_bytes]);
+    let retain = matches!(plan.homes, Homes::Retained { .. });
+    let publish = |id| match retain {
+        true => packets::publish_retained(&topic, plan.qos, id, &payload),
+        false => packets::publish(&topic, plan.qos, id, &payload),
+    };
+    (1..=plan.window).flat_map(publish).collect()
 }
 
 /// What the clients say to what they were given.

@@ -64,7 +64,16 @@ pub(crate) fn subscribe(filters: &[&str], qos: Qos) -> Vec<u8> {
 
 /// A PUBLISH without properties; the packet identifier is left out at QoS 0.
 pub(crate) fn publish(topic: &str, qos: Qos, id: u16, payload: &[u8]) -> Vec<u8> {
-    encoded(&Packet::Publish(Publish {
+    encoded(&Packet::Publish(plain(topic, qos, id, payload)))
+}
+
+/// The same with RETAIN 1.
+pub(crate) fn publish_retained(topic: &str, qos: Qos, id: u16, payload: &[u8]) -> Vec<u8> {
+    encoded(&Packet::Publish(Publish { retain: true, ..plain(topic, qos, id, payload) }))
+}
+
+fn plain<'a>(topic: &'a str, qos: Qos, id: u16, payload: &'a [u8]) -> Publish<'a> {
+    Publish {
         dup: false,
         qos,
         retain: false,
@@ -72,7 +81,7 @@ pub(crate) fn publish(topic: &str, qos: Qos, id: u16, payload: &[u8]) -> Vec<u8>
         packet_id: (qos != Qos::AtMostOnce).then(|| packet_id(id)),
         properties: Properties::EMPTY,
         payload,
-    }))
+    }
 }
 
 /// Appends an acknowledgement without reason.

@@ -1,6 +1,7 @@
 //! Messages through shards: from the bytes of publishers to the bytes for subscribers, acknowledgements included.
 
-use ringmq_protocol::{Packet, Properties, Publish, Qos};
+use ringmq_broker::seed::ShardId;
+use ringmq_protocol::Qos;
 
 use super::{Bench, Prepared};
 use crate::crowd::{Crowd, Homes, Plan, Shape};
@@ -50,6 +51,11 @@ pub(super) const BENCHES: &[Bench] = &[
         rounds(Plan { homes: Homes::Apart, subscribers: 100, ..FAN_OUT })
     }),
     Bench::short("retained/10k", "delivery", retained),
+    Bench::short("retained/publish_one_shard", "delivery", || keeping(0, 0)),
+    Bench::short("retained/publish_kept_here", "delivery", || keeping(1, 0)),
+    Bench::short("retained/publish_kept_there", "delivery", || keeping(1, 1)),
+    Bench::short("retained/publish_kept_on_a_third", "delivery", || keeping(1, 2)),
+    Bench::short("retained/publish_kept_elsewhere", "delivery", || keeping(0, 2)),
     Bench::short("unmatched/window_64", "message", unmatched),
 ];
 
@@ -77,22 +83,20 @@ fn rounds(plan: Plan) -> Prepared {
     Prepared::new(units, move |pass| (0..rounds).map(|_| crowd.round(pass)).sum())
 }
 
+/// Publishes with RETAIN 1 by clients of shard 0 to clients of shard `subscribers`; shard `kept` keeps the messages.
+fn keeping(subscribers: ShardId, kept: ShardId) -> Prepared {
+    let homes = Homes::Retained { subscribers, kept };
+    rounds(Plan { homes, qos: Qos::AtLeastOnce, window: 32, ..PAIRS })
+}
+
 /// A subscriber comes to 10,000 retained messages.
 fn retained() -> Prepared {
     let count = 10_000;
     let mut desk = Desk::new(1);
     let publisher = desk.connect("publisher", 0);
     for number in 0..count {
-        let message = Publish {
-            dup: false,
-            qos: Qos::AtMostOnce,
-            retain: true,
-            topic: &packets::topic(number),
-            packet_id: None,
-            properties: Properties::EMPTY,
-            payload: &[0x5A; 64],
-        };
-        desk.receive(publisher, &packets::encoded(&Packet::Publish(message)));
+        let topic = packets::topic(number);
+        desk.receive(publisher, &packets::publish_retained(&topic, Qos::AtMostOnce, 0, &[0x5A; 64]));
     }
     let subscriber = desk.connect("subscriber", 0);
     let subscribe = packets::subscribe(&["#"], Qos::AtMostOnce);
