@@ -4,9 +4,8 @@
 //! subscriber list and fill send queues at the same time. Must never know filters or routes.
 
 use foldhash::fast::FixedState;
-use ringmq_protocol::{PacketId, PacketType, Reason, Version, encode_ack};
 
-use crate::connection::{Connection, Flow, Stage};
+use crate::connection::{Connection, Flow};
 use crate::counters::Counters;
 use crate::deadlines::Deadlines;
 use crate::front::Front;
@@ -14,7 +13,6 @@ use crate::held::Held;
 use crate::letter::MemoryState;
 use crate::limits::Limits;
 use crate::message::Meter;
-use crate::outbox::Outbox;
 use crate::session::Session;
 use crate::sessions::Sessions;
 use crate::slab::{Slab, SlotId};
@@ -126,41 +124,6 @@ impl Clients {
         Some((id, self.sessions.get_mut(id)?))
     }
 
-    /// Writes to a connection through `encode` and notes that it has bytes to send.
-    pub(crate) fn write(&mut self, id: SlotId, encode: impl FnOnce(&mut Vec<u8>, Version)) {
-        self.write_behind(id, Behind::Nothing, encode);
-    }
-
-    #[inline(always)]
-    fn write_behind(&mut self, id: SlotId, behind: Behind, encode: impl FnOnce(&mut Vec<u8>, Version)) {
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        connection.flow.behind_letters |= behind == Behind::Letters && self.trays.letters_waiting() > 0;
-        Clients::provide_buffer(&mut self.spares, &mut connection.outbox);
-        encode(connection.outbox.bytes(), connection.agreed.version);
-        if note_bytes(connection, id, &mut self.trays, &self.limits) == Waiting::TooMuch {
-            self.overflow(id);
-        }
-    }
-
-    /// Writes the acknowledgement of a publish. It must not leave before the letters that carry what it acknowledges.
-    pub(crate) fn acknowledge(&mut self, id: SlotId, kind: PacketType, packet_id: PacketId, reason: Reason) {
-        self.write_behind(id, Behind::Letters, |out, version| {
-            encode_ack(kind, version, packet_id, reason, out);
-        });
-    }
-
-    /// Writes an acknowledgement without properties.
-    pub(crate) fn write_ack(&mut self, id: SlotId, kind: PacketType, packet_id: PacketId, reason: Reason) {
-        self.write(id, |out, version| encode_ack(kind, version, packet_id, reason, out));
-    }
-
-    /// An empty buffer for `outbox` if it has none.
-    pub(crate) fn provide_buffer(spares: &mut Vec<Vec<u8>>, outbox: &mut Outbox) {
-        if outbox.needs_buffer() {
-            outbox.reuse(spares.pop().unwrap_or_default());
-        }
-    }
-
     /// More waits for a client than may wait: it is not read from until this drains, so that what answers it stays
     /// bounded, and has a grace to drain it.
     pub(crate) fn overflow(&mut self, id: SlotId) {
@@ -220,35 +183,4 @@ impl Clients {
     pub(crate) fn held_bytes(&self) -> usize {
         self.meter.bytes() + self.trays.letter_bytes() + self.partial_bytes
     }
-}
-
-/// What must be on its way before bytes may leave.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Behind {
-    Nothing,
-    /// The letters written so far.
-    Letters,
-}
-
-/// How much waits to be sent on a connection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Waiting {
-    WithinBounds,
-    /// More than `send_queue_bytes_max`.
-    TooMuch,
-}
-
-/// Puts a connection that was written to into the tray.
-pub(crate) fn note_bytes(
-    connection: &mut Connection,
-    id: SlotId,
-    trays: &mut Trays,
-    limits: &Limits,
-) -> Waiting {
-    if !connection.flow.in_tray && !connection.flow.stalled {
-        connection.flow.in_tray = true;
-        trays.sends.push(id);
-    }
-    let is_over = connection.outbox.len_bytes() > limits.send_queue_bytes_max;
-    if is_over && connection.stage == Stage::Connected { Waiting::TooMuch } else { Waiting::WithinBounds }
 }

@@ -4,12 +4,13 @@ use std::num::NonZeroU16;
 
 use ringmq_protocol::{Delivery as Head, PacketId, Qos};
 
-use crate::clients::{Clients, Waiting};
+use crate::clients::Clients;
 use crate::connection::{Connection, Stage};
 use crate::counters::Counters;
 use crate::front::Front;
 use crate::handlers::backlog;
 use crate::handlers::form::{self, Body, Form, Look, Tools};
+use crate::handlers::write::Waiting;
 use crate::letter::RetainedFor;
 use crate::message::{Message, Retain};
 use crate::outbox::SPLICE_BYTES_MIN;

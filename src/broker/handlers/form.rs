@@ -5,10 +5,11 @@
 use foldhash::fast::FixedState;
 use ringmq_protocol::{Delivery as Head, PACKET_BYTES_MAX, PacketId, Qos};
 
-use crate::clients::{Clients, Waiting, note_bytes};
+use crate::clients::Clients;
 use crate::connection::Connection;
 use crate::counters::Counters;
 use crate::front::{Front, Likeness};
+use crate::handlers::write::{Waiting, note_bytes};
 use crate::limits::Limits;
 use crate::message::{Message, Parts, Retain};
 use crate::publication::Publication;

@@ -33,6 +33,7 @@ pub(crate) mod timers;
 pub(crate) mod trace;
 pub(crate) mod unsubscribe;
 pub(crate) mod will;
+pub(crate) mod write;
 
 use ringmq_protocol::{Packet, PacketType, Reason};
 

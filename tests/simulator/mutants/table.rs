@@ -213,14 +213,14 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "letters in a mailbox take no memory",
         file: "trays.rs",
-        from: "self.meter.add(bytes);\n        self.meter.sub(self.bytes_under_way);\n        self.bytes_under_way = bytes;",
+        from: "self.bytes_under_way = bytes;",
         to: "let _ = bytes;",
     },
     Mutant {
         name: "letters that were read still take memory",
         file: "trays.rs",
-        from: "self.meter.sub(self.bytes_under_way);",
-        to: "",
+        from: "self.bytes_under_way = bytes;",
+        to: "self.bytes_under_way = self.bytes_under_way.max(bytes);",
     },
     Mutant {
         name: "a full backlog that refuses drops",
@@ -243,7 +243,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a refused publish is handed out all the same",
         file: "handlers/publish.rs",
-        from: "Reason::QuotaExceeded, what);\n        return Ok(());",
-        to: "Reason::QuotaExceeded, what);",
+        from: "return Ok(refuse_for_backlog(shard, from, packet.qos, packet_id));",
+        to: "let _ = refuse_for_backlog(shard, from, packet.qos, packet_id);",
     },
 ];
