@@ -176,7 +176,10 @@ fn check_config(file: &std::path::Path, environment: &Environment) -> ExitCode {
         Err(refusal) => return refuse_plainly(&refusal.faults),
     };
     match material::check(&config, SystemTime::now()) {
-        Ok(()) => say(&format!("{}: ok\n", file.display())),
+        Ok(warnings) => {
+            warnings.iter().for_each(|warning| complain(&format!("warning: {warning}\n")));
+            say(&format!("{}: ok\n", file.display()))
+        }
         Err(errors) => {
             errors.iter().for_each(|error| complain(&format!("{error}\n")));
             ExitCode::FAILURE

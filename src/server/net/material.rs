@@ -34,6 +34,20 @@ pub(crate) struct Material {
     pub(crate) fingerprint: String,
     /// `ca.pem` of our own authority, for clients to trust; None if a certificate was configured.
     pub(crate) ca: Option<PathBuf>,
+    /// What it shows, server first, and the file that this is from.
+    chain: Vec<CertificateDer<'static>>,
+    file: PathBuf,
+}
+
+impl Material {
+    /// What clients object to at a time, or will soon: a certificate is not valid, or not for much longer.
+    fn warnings(&self, now: SystemTime) -> Vec<String> {
+        let remedy = match self.ca {
+            Some(_) => "restart the broker, which renews it",
+            None => "renew it and restart the broker",
+        };
+        warnings(&self.file, &self.chain, remedy, now)
+    }
 }
 
 /// The material of all listeners.
@@ -43,8 +57,17 @@ pub(crate) struct Materials {
     pub(crate) listeners: Vec<Option<Material>>,
     /// What the operator should know: a certificate was made or renewed.
     pub(crate) notices: Vec<String>,
-    /// What clients will object to, or soon: a certificate is not valid today, or not for much longer.
-    pub(crate) warnings: Vec<String>,
+}
+
+impl Materials {
+    /// What clients of any listener object to at a time, or will soon, each once.
+    pub(crate) fn warnings(&self, now: SystemTime) -> Vec<String> {
+        let mut all = Vec::new();
+        for material in self.listeners.iter().flatten() {
+            add_new(&mut all, &material.warnings(now));
+        }
+        all
+    }
 }
 
 /// A file that does not hold what it should, or cannot be read or written. `Display` is `FILE: WHAT`.
@@ -84,9 +107,10 @@ impl std::error::Error for MaterialError {}
 #[derive(Clone)]
 struct Identity {
     certified: CertifiedKey,
+    /// Of the certificate.
+    file: PathBuf,
     ca: Option<PathBuf>,
     notices: Vec<String>,
-    warnings: Vec<String>,
 }
 
 /// Where the authority of our own is.
@@ -104,10 +128,10 @@ pub(crate) fn prepare(config: &Config, now: SystemTime) -> Result<Materials, Vec
     let folder = own_folder(config);
     let names = issue::server_names(&config.listeners);
     let mut own: Option<Result<Identity, MaterialError>> = None;
-    let (mut notices, mut warnings): (Vec<String>, Vec<String>) = Default::default();
+    let mut notices = Vec::new();
     let listeners = gather(config, |listener| {
         let identity = match files(&listener.tls) {
-            Some((cert, key)) => configured(cert, key, now),
+            Some((cert, key)) => configured(cert, key),
             None => {
                 let own = own.get_or_insert_with(|| authority::open(&folder, &names, now));
                 own.clone().map_err(|error| vec![error])
@@ -116,10 +140,9 @@ pub(crate) fn prepare(config: &Config, now: SystemTime) -> Result<Materials, Vec
         // After the identity, whose authority may be the one that clients' certificates are from.
         let (identity, roots) = both(identity, client_roots(&listener.tls))?;
         add_new(&mut notices, &identity.notices);
-        add_new(&mut warnings, &identity.warnings);
         material(&listener.tls, &identity, roots).map_err(|error| vec![error])
     })?;
-    Ok(Materials { listeners, notices, warnings })
+    Ok(Materials { listeners, notices })
 }
 
 fn add_new(all: &mut Vec<String>, some: &[String]) {
@@ -131,23 +154,24 @@ fn add_new(all: &mut Vec<String>, some: &[String]) {
 }
 
 /// Checks the configured files of every listener, and that their certificates are valid now. Nothing is made, so that it
-/// may run beside a broker.
+/// may run beside a broker. Gives what clients will object to soon, each once.
 ///
 /// # Errors
 /// Everything that is wrong with the files, each once.
-pub(crate) fn check(config: &Config, now: SystemTime) -> Result<(), Vec<MaterialError>> {
+pub(crate) fn check(config: &Config, now: SystemTime) -> Result<Vec<String>, Vec<MaterialError>> {
     let own_ca = own_folder(config).join(authority::CA_FILE);
-    let checked = gather(config, |listener| {
+    let mut warnings = Vec::new();
+    gather(config, |listener| {
         let identity = match files(&listener.tls) {
-            Some((cert, key)) => {
-                configured(cert, key, now).and_then(|identity| is_valid(cert, &identity, now))
-            }
+            Some((cert, key)) => configured(cert, key).and_then(|identity| is_valid(cert, &identity, now)),
             None => return check_roots(&listener.tls, &own_ca),
         };
         let (identity, roots) = both(identity, client_roots(&listener.tls))?;
-        material(&listener.tls, &identity, roots).map(|_| ()).map_err(|error| vec![error])
-    });
-    checked.map(|_| ())
+        let material = material(&listener.tls, &identity, roots).map_err(|error| vec![error])?;
+        add_new(&mut warnings, &material.warnings(now));
+        Ok(())
+    })?;
+    Ok(warnings)
 }
 
 /// Checks the authorities of clients. The one that the broker will make on its first start need not be there.
@@ -166,13 +190,31 @@ fn is_valid(cert: &Path, identity: &Identity, now: SystemTime) -> Result<Identit
     if troubles.is_empty() { Ok(identity.clone()) } else { Err(troubles) }
 }
 
-/// What clients would object to today, for each certificate of a chain.
+/// What clients object to at a time, or, if nothing, what they will object to soon.
+fn warnings(file: &Path, chain: &[CertificateDer<'_>], remedy: &str, now: SystemTime) -> Vec<String> {
+    let mut warnings: Vec<String> = troubles(chain, now).collect();
+    if warnings.is_empty() {
+        let ends = |facts: &issue::Facts| format!("expires on {}: {remedy}", facts.last_day);
+        warnings.extend(of_each(chain, move |facts| facts.is_due(now).then(|| ends(facts))));
+    }
+    warnings.iter().map(|what| format!("{}: {what}", file.display())).collect()
+}
+
+/// What clients object to at a time, for each certificate of a chain.
 fn troubles(chain: &[CertificateDer<'_>], now: SystemTime) -> impl Iterator<Item = String> {
+    of_each(chain, move |facts| facts.trouble(now))
+}
+
+/// What is to be said of each certificate of a chain, if anything.
+fn of_each(
+    chain: &[CertificateDer<'_>],
+    what: impl Fn(&issue::Facts) -> Option<String>,
+) -> impl Iterator<Item = String> {
     chain.iter().enumerate().filter_map(move |(at, certificate)| {
-        let trouble = issue::Facts::of(certificate)?.trouble(now)?;
+        let what = what(&issue::Facts::of(certificate)?)?;
         Some(match at {
-            0 => format!("the certificate {trouble}"),
-            _ => format!("certificate {} of the chain {trouble}", at + 1),
+            0 => format!("the certificate {what}"),
+            _ => format!("certificate {} of the chain {what}", at + 1),
         })
     })
 }
@@ -217,19 +259,11 @@ fn files(tls: &Tls) -> Option<(&Path, &Path)> {
 }
 
 /// Reads a configured certificate and its key.
-fn configured(cert: &Path, key: &Path, now: SystemTime) -> Result<Identity, Vec<MaterialError>> {
+fn configured(cert: &Path, key: &Path) -> Result<Identity, Vec<MaterialError>> {
     let one = |error| vec![error];
     let (chain, key_der) = both(pem::certificates(cert).map_err(one), pem::private_key(key).map_err(one))?;
     let certified = certify(cert, chain, key, key_der).map_err(one)?;
-    let mut warnings: Vec<String> = troubles(&certified.cert, now).collect();
-    if warnings.is_empty() {
-        let facts = issue::Facts::of(&certified.cert[0]);
-        warnings.extend(facts.filter(|facts| facts.is_due(now)).map(|facts| {
-            format!("the certificate expires on {}: renew it and restart the broker", facts.last_day)
-        }));
-    }
-    let warnings = warnings.iter().map(|what| format!("{}: {what}", cert.display())).collect();
-    Ok(Identity { certified, ca: None, notices: Vec::new(), warnings })
+    Ok(Identity { certified, file: cert.to_owned(), ca: None, notices: Vec::new() })
 }
 
 /// Puts a certificate and its key together.
@@ -270,6 +304,8 @@ fn material(tls: &Tls, identity: &Identity, roots: Option<RootCertStore>) -> Res
         config: Arc::new(server_config(tls, identity.certified.clone(), roots)?),
         fingerprint: fingerprint(&identity.certified.cert[0]),
         ca: identity.ca.clone(),
+        chain: identity.certified.cert.clone(),
+        file: identity.file.clone(),
     })
 }
 

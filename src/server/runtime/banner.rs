@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use tracing::{info, warn};
 
@@ -55,9 +56,7 @@ pub(crate) fn certificates(materials: &Materials) {
     for notice in &materials.notices {
         info!("{notice}");
     }
-    for warning in &materials.warnings {
-        warn!("{warning}");
-    }
+    warn_of_certificates(materials);
     let mut told = Vec::new();
     for material in materials.listeners.iter().flatten() {
         if told.contains(&&material.fingerprint) {
@@ -67,6 +66,13 @@ pub(crate) fn certificates(materials: &Materials) {
         let ca_file = material.ca.as_ref().map(|file| file.display().to_string());
         info!(sha256 = material.fingerprint, ca_file, "server certificate");
         told.push(&material.fingerprint);
+    }
+}
+
+/// What clients object to now, or will soon. Told at the start and once a day.
+pub(crate) fn warn_of_certificates(materials: &Materials) {
+    for warning in materials.warnings(SystemTime::now()) {
+        warn!("{warning}");
     }
 }
 

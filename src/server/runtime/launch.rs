@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use ringmq_broker::seed::Seeds;
 use ringmq_ring::{Engine, Remote};
@@ -23,6 +23,9 @@ use super::signals::{StopSignals, WaitHandle};
 use crate::config::{self, Config, Word};
 use crate::net::material::{self, Material};
 use crate::net::pump::Port;
+
+/// How often the broker looks again whether its certificates are valid.
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Why the broker did not start, ready to be shown.
 #[derive(Debug)]
@@ -70,7 +73,7 @@ pub(crate) fn run_broker(config: &Config) -> Result<(), StartError> {
     let launch = Launch { config, census: census.clone(), ports: ports(config, &materials.listeners) };
     let shards = launch.start(threads, remotes, bound)?;
     info!(shards = shard_count, engine = %word_of(engine), direct_descriptors = direct, "ready");
-    let signal = signals.wait();
+    let signal = signals.wait(DAY, || banner::warn_of_certificates(&materials));
     info!("stopping{}", signal.map(|name| format!(" on {name}")).unwrap_or_default());
     census.stop();
     shards.stop()?;

@@ -33,7 +33,7 @@ pub(super) fn open(folder: &Path, names: &[String], now: SystemTime) -> Result<I
     let chain = pem::certificates(&cert).map_err(|error| remedy(folder, error))?;
     let key_der = pem::private_key(&key).map_err(|error| remedy(folder, error))?;
     let certified = certify(&cert, chain, &key, key_der).map_err(|error| remedy(folder, error))?;
-    Ok(Identity { certified, ca: Some(folder.join(CA_FILE)), notices, warnings: Vec::new() })
+    Ok(Identity { certified, file: cert, ca: Some(folder.join(CA_FILE)), notices })
 }
 
 /// The authority, able to sign, and until when it lasts. It is made if need be.

@@ -25,7 +25,7 @@ fn a_configured_pair_is_used_and_nothing_is_made() {
     let folder = tempfile::tempdir().unwrap();
     let materials = prepare(&config(folder.path(), &keys(&cert, &key)), some_day()).unwrap();
     assert_eq!(materials.listeners[0].as_ref().unwrap().ca, None);
-    assert_eq!((materials.notices, materials.warnings), (vec![], vec![]));
+    assert_eq!((materials.warnings(some_day()), materials.notices), (vec![], vec![]));
     assert!(!folder.path().join("data").exists());
 }
 
@@ -36,14 +36,28 @@ fn a_certificate_out_of_its_time_is_used_with_a_warning_but_fails_the_check() {
     let late = format!("{}: the certificate has expired on 2040-09-15", cert.display());
     let early = format!("{}: the certificate is not valid yet: is the clock right?", cert.display());
     for (now, told) in [(some_day() + DAY * 826, late), (some_day() - DAY * 2, early)] {
-        assert_eq!(prepare(&config, now).unwrap().warnings, [told.as_str()]);
+        assert_eq!(prepare(&config, now).unwrap().warnings(now), [told.as_str()]);
         let errors = check(&config, now).unwrap_err();
         assert_eq!(errors.iter().map(ToString::to_string).collect::<Vec<_>>(), [told]);
     }
-    let soon = some_day() + DAY * 800;
-    let told = format!("{}: the certificate expires on 2040-09-15: renew it", cert.display());
-    assert!(prepare(&config, soon).unwrap().warnings[0].starts_with(&told));
-    check(&config, soon).unwrap();
+}
+
+#[test]
+fn a_certificate_that_ends_soon_is_warned_of_by_check_and_start_and_while_it_runs() {
+    let (folder, cert, key) = pair();
+    let told =
+        |remedy: &str| vec![format!("{}: the certificate expires on 2040-09-15: {remedy}", cert.display())];
+    let (early, soon) = (some_day() + DAY * 794, some_day() + DAY * 796);
+    let configured = config(folder.path(), &keys(&cert, &key));
+    let renew = told("renew it and restart the broker");
+    for (now, expected) in [(early, vec![]), (soon, renew)] {
+        assert_eq!(check(&configured, now).unwrap(), expected);
+        assert_eq!(prepare(&configured, now).unwrap().warnings(now), expected);
+        assert_eq!(prepare(&configured, some_day()).unwrap().warnings(now), expected);
+    }
+    let own = prepare(&config(folder.path(), &[]), some_day()).unwrap();
+    assert_eq!(own.warnings(early), [""; 0]);
+    assert_eq!(own.warnings(soon), told("restart the broker, which renews it"));
 }
 
 #[test]
