@@ -147,7 +147,7 @@ fn write_own(connection: &mut Connection, head: Head<'_>, hasher: &FixedState) -
 }
 
 impl Clients {
-    /// As [`write`], for the rarer callers.
+    /// As [`write()`], for the rarer callers.
     pub(crate) fn send(&mut self, id: SlotId, form: Form<'_>, packet_id: Option<PacketId>, body: Body<'_>) {
         let Clients { connections, spares, front, hasher, trays, limits, counters, .. } = self;
         let Some(connection) = connections.get_mut(id) else { return };
