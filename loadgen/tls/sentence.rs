@@ -4,6 +4,7 @@
 
 use std::fmt::Debug;
 
+use heck::ToSnakeCase;
 use rustls::{AlertDescription, CertificateError, Error, InconsistentKeys, OtherError, PeerIncompatible};
 
 /// Why TLS failed.
@@ -121,17 +122,7 @@ fn words(variant: &impl Debug) -> String {
 }
 
 fn spaced(name: &str) -> String {
-    let letters: Vec<char> = name.chars().collect();
-    let mut out = String::new();
-    for (at, letter) in letters.iter().enumerate() {
-        let ends_capitals = letters.get(at + 1).is_some_and(char::is_ascii_lowercase);
-        let goes_on = at == 0 || letters[at - 1].is_ascii_uppercase() && !ends_capitals;
-        if letter.is_ascii_uppercase() && !goes_on {
-            out.push(' ');
-        }
-        out.push(letter.to_ascii_lowercase());
-    }
-    out
+    name.to_snake_case().replace('_', " ")
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::fmt::Debug;
 
+use heck::ToSnakeCase;
 use rustls::{AlertDescription, CertificateError, OtherError, PeerIncompatible};
 
 /// What is wrong with a certificate, as the end of a sentence that begins with "the certificate".
@@ -109,19 +110,7 @@ pub(crate) fn words(variant: &impl Debug) -> String {
 }
 
 fn spaced(name: &str) -> String {
-    let letters: Vec<char> = name.chars().collect();
-    let mut out = String::with_capacity(name.len() + 8);
-    for (at, letter) in letters.iter().enumerate() {
-        let before = at.checked_sub(1).map(|before| letters[before]);
-        let ends_capitals = letters.get(at + 1).is_some_and(char::is_ascii_lowercase);
-        let begins = letter.is_ascii_uppercase()
-            && before.is_some_and(|before| !before.is_ascii_uppercase() || ends_capitals);
-        if begins {
-            out.push(' ');
-        }
-        out.push(letter.to_ascii_lowercase());
-    }
-    out
+    name.to_snake_case().replace('_', " ")
 }
 
 #[cfg(test)]
