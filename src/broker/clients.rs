@@ -176,11 +176,11 @@ impl Clients {
 
     /// Whether `bytes` more fit into the memory for messages, here and on every shard that may have to keep them.
     pub(crate) fn has_memory_for(&self, bytes: usize) -> bool {
-        self.full_elsewhere.is_empty() && self.held_bytes() + bytes <= self.limits.message_bytes_max
+        self.full_elsewhere.is_empty() && self.message_bytes() + bytes <= self.limits.message_bytes_max
     }
 
     /// Bytes of all messages that are kept here: stored, in letters, and come in part.
-    pub(crate) fn held_bytes(&self) -> usize {
+    pub(crate) fn message_bytes(&self) -> usize {
         self.meter.bytes() + self.trays.letter_bytes() + self.partial_bytes
     }
 }

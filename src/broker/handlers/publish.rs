@@ -138,9 +138,13 @@ fn to_topic(shard: &mut Shard, from: Origin, packet: &Publish<'_>, topic: &str) 
     if let Some(packet_id) = packet.packet_id {
         match repeat_or_new(shard, from, packet.qos, packet_id)? {
             Exchange::New => {}
-            Exchange::Repeat => return acknowledge(shard, id, packet.qos, packet_id, Reason::Success),
+            Exchange::Repeat => {
+                acknowledge(shard, id, packet.qos, packet_id, Reason::Success);
+                return Ok(Taken::Yes);
+            }
             Exchange::Busy => {
-                return acknowledge(shard, id, packet.qos, packet_id, Reason::PacketIdentifierInUse);
+                acknowledge(shard, id, packet.qos, packet_id, Reason::PacketIdentifierInUse);
+                return Ok(Taken::Yes);
             }
         }
     }
@@ -172,6 +176,7 @@ fn to_topic(shard: &mut Shard, from: Origin, packet: &Publish<'_>, topic: &str) 
     match shard.setup.durability.acknowledge() {
         Acknowledge::Now => acknowledge(shard, id, packet.qos, packet_id, reason),
     }
+    Ok(Taken::Yes)
 }
 
 /// Notes the identifier of a QoS 2 publish until its PUBREL comes [MQTT-4.3.3-10].
@@ -328,7 +333,8 @@ fn refuse(shard: &mut Shard, from: Origin, packet: &Publish<'_>, refusal: Refusa
             if packet.qos == Qos::ExactlyOnce {
                 note_received(shard, from, packet);
             }
-            acknowledge(shard, id, packet.qos, packet_id, Reason::Success).map(|_| ())
+            acknowledge(shard, id, packet.qos, packet_id, Reason::Success);
+            Ok(())
         }
     }
 }
@@ -359,15 +365,8 @@ fn accepted(policy: &ListenerPolicy, reach: Reach) -> Reason {
     Reason::Success
 }
 
-fn acknowledge(
-    shard: &mut Shard,
-    id: SlotId,
-    qos: Qos,
-    packet_id: PacketId,
-    reason: Reason,
-) -> Result<Taken, Ending> {
+fn acknowledge(shard: &mut Shard, id: SlotId, qos: Qos, packet_id: PacketId, reason: Reason) {
     if let Some(kind) = publish_ack_kind(qos) {
         shard.clients.acknowledge(id, kind, packet_id, reason);
     }
-    Ok(Taken::Yes)
 }

@@ -15,7 +15,7 @@ pub(crate) fn asked(shard: &mut Shard, from: ShardId, question: Box<RetainedQues
     answer(shard, from, &question);
 }
 
-/// The pause is over: those that wait get their answers, as far as this turn allows.
+/// Answers the questions that wait, until as many topics were looked at as a turn allows.
 pub(crate) fn go_on(shard: &mut Shard) {
     shard.questions.go_on();
     while !shard.questions.is_paused()

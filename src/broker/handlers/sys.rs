@@ -68,7 +68,7 @@ pub(crate) fn counters(shard: &Shard) -> Counters {
         (shard.topics.subscriptions.subscription_count() + shard.topics.groups.member_count()) as u64;
     counters.retained = shard.topics.retained.count() as u64;
     counters.retained_bytes = shard.topics.retained.bytes() as u64;
-    counters.message_bytes = shard.clients.held_bytes() as u64;
+    counters.message_bytes = shard.clients.message_bytes() as u64;
     counters.letters_posted = shard.clients.trays.letters_posted();
     counters
 }
